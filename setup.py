@@ -1,0 +1,38 @@
+from glob import glob
+
+from setuptools import find_packages, setup
+
+package_name = 'lstm_predictor'
+share = f'share/{package_name}'
+
+setup(
+    name=package_name,
+    version='0.1.0',
+    packages=find_packages(include=[package_name, f'{package_name}.*']),
+    package_data={f'{package_name}.sim': ['*.xml']},
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{package_name}']),
+        (share, ['package.xml']),
+        (f'{share}/launch', glob('launch/*.launch.py')),
+        (f'{share}/config', glob('config/*.yaml')),
+        (f'{share}/models', glob('models/*')),
+    ],
+    install_requires=['setuptools'],
+    # `tests_require` is ignored by new setuptools, and colcon then runs no test at all.
+    extras_require={'test': ['pytest', 'pytest-timeout', 'hypothesis']},
+    zip_safe=False,
+    maintainer='lstm_predictor maintainers',
+    maintainer_email='maintainers@lstm-predictor.invalid',
+    description='Predicts where a mobile robot will be, and corrects its velocity command.',
+    license='Apache-2.0',
+    entry_points={
+        'console_scripts': [
+            'predictor = lstm_predictor.nodes.start:predictor',
+            'replanner = lstm_predictor.nodes.start:replanner',
+            'sim = lstm_predictor.nodes.start:sim',
+            'demo = lstm_predictor.cli.demo:main',
+            'replay = lstm_predictor.cli.replay:main',
+            'train = lstm_predictor.cli.train:main',
+        ],
+    },
+)
