@@ -1,0 +1,173 @@
+"""
+The model file: one TorchScript archive that carries its contract and checks itself.
+
+Inside the archive lies `contract.json`: what the model expects, what it was trained on, how it
+scored, and a few golden inputs with their outputs. `load` refuses whatever does not hold.
+A TorchScript file is code; `sha256` pins it.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lstm_predictor.core.window import FEATURES, WindowConfig
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+import torch
+
+Array = NDArray[np.float64]
+
+SCHEMA = 1
+_EXTRA = 'contract.json'
+_TOLERANCE = 1e-4  # of golden outputs, relative: other processors round otherwise
+
+
+class ModelFileError(ValueError):
+    """A model file that cannot be used; its text is one line that says why."""
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a model file says about itself."""
+
+    rate: float  # of the grid [Hz]
+    window: int  # rows
+    horizon: int  # steps
+    max_gap: float  # [s], as WindowConfig
+    command_memory: float  # [s], as WindowConfig
+    features: list[list[str]] = field(default_factory=lambda: [list(f) for f in FEATURES])
+    robots: str = ''  # what it was trained for, in words
+    max_speed: float = 0.0  # largest in training [m/s]
+    max_yaw_rate: float = 0.0  # [rad/s]
+    data_sha256: str = ''
+    commit: str = ''
+    licence: str = 'Apache-2.0'
+    scores: dict[str, Any] = field(default_factory=dict)
+    golden: dict[str, Any] = field(default_factory=dict)
+    schema: int = SCHEMA
+
+    def window_config(self, max_speed: float, max_yaw_rate: float) -> WindowConfig:
+        """Return the window that this model reads, of a robot with these limits."""
+        return WindowConfig(
+            rate=self.rate, length=self.window, max_gap=self.max_gap,
+            command_memory=self.command_memory, max_speed=max_speed, max_yaw_rate=max_yaw_rate)
+
+
+class Artifact:
+    """A loaded model: NumPy in, NumPy out."""
+
+    def __init__(self, module: torch.nn.Module, contract: Contract) -> None:
+        """Wrap a scripted or eager module."""
+        self._module = module.eval()
+        self.contract = contract
+
+    def predict(self, window: ArrayLike, commands: ArrayLike) -> tuple[Array, Array]:
+        """
+        Return poses (B, H, 3) and error factors (B, H, 3, 3), body frame of the newest row.
+
+        `window` is (B, W, F), `commands` (B, H, 3) with [speed [m/s], yaw rate [rad/s], given].
+        """
+        with torch.inference_mode():
+            poses, factors = self._module(
+                torch.as_tensor(np.asarray(window), dtype=torch.float32),
+                torch.as_tensor(np.asarray(commands), dtype=torch.float32))
+        return poses.double().numpy(), factors.double().numpy()
+
+
+def open_commands(count: int, horizon: int) -> Array:
+    """Return future commands that say nothing (count, horizon, 3)."""
+    return np.zeros((count, horizon, 3))
+
+
+def save(path: Path, module: torch.nn.Module, contract: Contract, window: Array,
+         commands: Array) -> Contract:
+    """
+    Write the module with its contract; golden outputs are those of the eager module.
+
+    `window` and `commands` are a few golden inputs. Raise ModelFileError where the written
+    archive does not give the eager module's numbers; nothing stays at `path` then.
+    """
+    poses, factors = Artifact(module, contract).predict(window, commands)
+    golden = {name: np.asarray(value, dtype=np.float32).tolist() for name, value in (
+        ('window', window), ('commands', commands), ('poses', poses), ('factors', factors))}
+    full = Contract(**{**asdict(contract), 'golden': golden})
+    partial = path.with_suffix('.partial')
+    torch.jit.save(torch.jit.script(module.eval()), str(partial),
+                   _extra_files={_EXTRA: json.dumps(asdict(full))})
+    try:
+        load(partial)
+    except ModelFileError:
+        partial.unlink()
+        raise
+    partial.replace(path)
+    return full
+
+
+def load(path: Path, sha256: str = '') -> Artifact:
+    """
+    Read, check and return a model file.
+
+    Raise ModelFileError for a file that is missing, has another hash than `sha256` (where one
+    is given), is no TorchScript archive of this schema, or misses its golden outputs.
+    """
+    if not path.is_file():
+        raise ModelFileError(f'model file {path} does not exist')
+    if sha256 and file_sha256(path) != sha256.lower():
+        raise ModelFileError(
+            f'model file {path} has sha256 {file_sha256(path)}, model_sha256 asks for {sha256}')
+    extra = {_EXTRA: ''}
+    try:
+        module = torch.jit.load(str(path), map_location='cpu', _extra_files=extra)
+    except (RuntimeError, ValueError, OSError) as error:
+        reason = str(error).strip().splitlines()[0][:120]
+        raise ModelFileError(f'model file {path} is no TorchScript archive ({reason})') from None
+    artifact = Artifact(module, _contract(path, extra[_EXTRA]))
+    _check_golden(path, artifact)
+    return artifact
+
+
+def file_sha256(path: Path) -> str:
+    """Return the hash of a file as 64 hexadecimal digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _contract(path: Path, text: str | bytes) -> Contract:
+    if not text:
+        raise ModelFileError(
+            f'model file {path} has no contract.json: it was not made by lstm_predictor')
+    try:
+        contract = Contract(**json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise ModelFileError(f'model file {path}: contract.json is wrong ({error})') from None
+    expected = [list(feature) for feature in FEATURES]
+    if contract.schema != SCHEMA:
+        raise ModelFileError(
+            f'model file {path} has schema {contract.schema}, this version reads {SCHEMA}')
+    if contract.features != expected:
+        raise ModelFileError(
+            f'model file {path} has features {contract.features}, this version makes {expected}')
+    return contract
+
+
+def _check_golden(path: Path, artifact: Artifact) -> None:
+    golden = artifact.contract.golden
+    try:
+        results = artifact.predict(golden['window'], golden['commands'])
+        expected = [np.asarray(golden[name], dtype=float) for name in ('poses', 'factors')]
+    except (KeyError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[-1][:120]
+        raise ModelFileError(f'model file {path} does not run on its golden input ({reason})') \
+            from None
+    for result, wanted in zip(results, expected):
+        if result.shape != wanted.shape:
+            raise ModelFileError(
+                f'model file {path} returns shape {result.shape}, its contract {wanted.shape}')
+        error = np.max(np.abs(result - wanted) / (1.0 + np.abs(wanted)))
+        if not error < _TOLERANCE:
+            raise ModelFileError(
+                f'model file {path} misses its golden output by {error:.2g}: damaged, or made '
+                f'for another version of torch')

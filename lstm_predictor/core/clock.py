@@ -1,0 +1,29 @@
+"""How far a receiver's clock is ahead of the clock that stamps the odometry."""
+
+from collections import deque
+from statistics import median_low
+
+
+class ClockOffset:
+    """
+    The median of (receive time - stamp) over the last messages.
+
+    A Twist carries no stamp: its time of receipt, less this offset, is on the odometry's clock.
+    """
+
+    def __init__(self, count: int = 101) -> None:
+        """Take the median over the last `count` messages."""
+        self._offsets: deque[int] = deque(maxlen=count)
+
+    @property
+    def offset_ns(self) -> int:
+        """The offset [ns]; zero before the first message."""
+        return median_low(self._offsets) if self._offsets else 0
+
+    def add(self, receive_ns: int, stamp_ns: int) -> None:
+        """Take the time of receipt and the stamp of a message [ns]."""
+        self._offsets.append(receive_ns - stamp_ns)
+
+    def reset(self) -> None:
+        """Forget every message."""
+        self._offsets.clear()

@@ -1,0 +1,59 @@
+"""What is predicted: poses with their errors, in the odometry's frame."""
+
+from dataclasses import dataclass
+
+from lstm_predictor.core import se2
+from lstm_predictor.core.window import FEATURE
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+_MIN_STD = 1e-4  # of a twist [m/s], [rad/s]: no odometry is better, and zero would mean unknown
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Where the robot will be at each step of the horizon, in the odometry's frame."""
+
+    anchor_ns: int  # stamp of the newest odometry it is made of
+    stamps_ns: NDArray[np.int64]  # (H,)
+    poses: Array  # [x [m], y [m], yaw [rad]], (H, 3)
+    covariances: Array  # of the error of `poses`, axes of the odometry's frame, (H, 3, 3)
+    twists: Array  # body frame of `poses`, [vx [m/s], vy [m/s], yaw rate [rad/s]], (H, 3)
+    twist_stds: Array  # standard deviation of `twists`, (H, 3)
+    imu_valid: bool  # whether the newest row had an IMU reading
+    command_valid: bool  # whether the newest row had a command
+
+    def is_finite(self) -> bool:
+        """Return whether every number can be published."""
+        return all(bool(np.isfinite(array).all()) for array in (
+            self.poses, self.covariances, self.twists, self.twist_stds))
+
+
+def in_odometry_frame(anchor_ns: int, step_ns: int, anchor: Array, rows: Array, poses: Array,
+                      factors: Array) -> Prediction:
+    """
+    Return the model's answer for one window as a prediction in the odometry's frame.
+
+    `anchor` is the newest pose (3,), `rows` the window (W, F), `poses` (H, 3) and `factors`
+    (H, 3, 3) are in the body frame of that pose.
+    """
+    step = 1e-9 * step_ns
+    moved = se2.between(np.concatenate([np.zeros((1, 3)), poses[:-1]]), poses)
+    cos, sin = np.cos(anchor[2]), np.sin(anchor[2])
+    turned = np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]]) @ factors
+    covariances = turned @ turned.swapaxes(-1, -2)
+    # An error of the twist that lasts makes the pose's error grow at just that rate.
+    stds = np.sqrt(np.einsum('hij,hij->hi', factors, factors))
+    grown = np.diff(stds, axis=0, prepend=0.0) / step
+    return Prediction(
+        anchor_ns=anchor_ns,
+        stamps_ns=anchor_ns + step_ns * np.arange(1, len(poses) + 1, dtype=np.int64),
+        poses=se2.compose(anchor, poses),
+        covariances=covariances,
+        twists=se2.log(moved) / step,
+        twist_stds=np.maximum(grown, _MIN_STD),
+        imu_valid=bool(rows[-1, FEATURE['imu_valid']]),
+        command_valid=bool(rows[-1, FEATURE['command_valid']]))

@@ -1,0 +1,241 @@
+"""
+The command the robot gets: the upstream command, corrected by what the prediction says.
+
+The reference is an ideal robot: one that starts where the odometry was a moment ago and has moved
+exactly as upstream asked since. The pose it will have at the prediction's time, seen from the
+predicted pose, is the error that the correction feeds back, after Kanayama et al., "A stable
+tracking control method for an autonomous mobile robot" (ICRA 1990). Where upstream asks for no
+motion there is none.
+
+No torch here: the process that runs this stays small.
+"""
+
+import math
+from collections import deque
+from dataclasses import dataclass
+
+from lstm_predictor.core import se2
+from lstm_predictor.core.samples import BadMessage, Command, Odometry
+from lstm_predictor.core.stream import Stream
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Triple = tuple[float, float, float]  # x [.], y [.], yaw [.], as in Nav2's parameters
+
+PASSED = 'limited upstream command: it asks for no motion'
+UNCORRECTED = 'limited upstream command: no fresh prediction to correct it with'
+CORRECTED = 'corrected from the prediction'
+STOPPED = 'stopped: no fresh upstream command'
+IDLE = 'idle: no upstream command yet'
+
+
+@dataclass(frozen=True)
+class ReplannerConfig:
+    """Limits of the robot, gains of the correction and ages up to which an input counts."""
+
+    max_velocity: Triple = (0.22, 0.0, 2.84)  # [m/s], [m/s], [rad/s]
+    min_velocity: Triple = (-0.22, 0.0, -2.84)  # [m/s], [m/s], [rad/s]
+    max_accel: Triple = (2.5, 0.0, 3.2)  # away from zero [m/s^2], [m/s^2], [rad/s^2]
+    max_decel: Triple = (-2.5, 0.0, -3.2)  # towards zero [m/s^2], [m/s^2], [rad/s^2]
+    velocity_timeout: float = 0.5  # age of the upstream command that stops the robot [s]
+    prediction_timeout: float = 0.3  # age of the prediction that ends the correction [s]
+    memory: float = 1.0  # how far back the reference starts [s]
+    gain_along: float = 0.8  # speed per position error ahead [1/s]
+    gain_across: float = 6.0  # yaw rate per speed and position error to the left [rad/m^2]
+    gain_yaw: float = 1.0  # yaw rate per heading error [1/s]
+    authority: float = 0.3  # largest correction as a share of the velocity limits [-]
+
+    def __post_init__(self) -> None:
+        """Raise ValueError that names the field and its value."""
+        for name, sign in (('max_velocity', 1.0), ('min_velocity', -1.0),
+                           ('max_accel', 1.0), ('max_decel', -1.0)):
+            value = getattr(self, name)
+            if len(value) != 3 or not all(sign * v >= 0.0 and math.isfinite(v) for v in value):
+                which = 'positive' if sign > 0.0 else 'negative'
+                raise ValueError(
+                    f'{name} must be three {which} numbers [x, y, yaw rate], is {list(value)}')
+        for name in ('velocity_timeout', 'prediction_timeout', 'memory'):
+            if not 0.0 < getattr(self, name) < math.inf:
+                raise ValueError(f'{name} must be positive [s], is {getattr(self, name)}')
+        for name in ('gain_along', 'gain_across', 'gain_yaw'):
+            if not 0.0 <= getattr(self, name) < math.inf:
+                raise ValueError(f'{name} must not be negative, is {getattr(self, name)}')
+        if not 0.0 <= self.authority <= 1.0:
+            raise ValueError(f'authority must be a share from 0 to 1, is {self.authority}')
+
+
+@dataclass(frozen=True)
+class Target:
+    """The predicted pose that the correction works on."""
+
+    stamp_ns: int  # the time it is predicted for
+    pose: Array  # odometry's frame, [x [m], y [m], yaw [rad]], (3,)
+
+    def __post_init__(self) -> None:
+        """Raise BadMessage where a value is not finite."""
+        if not np.isfinite(self.pose).all():
+            raise BadMessage(f'predicted pose is not finite: {self.pose.tolist()}')
+
+
+@dataclass(frozen=True)
+class Output:
+    """A velocity command and why it is what it is."""
+
+    speed: float  # [m/s]
+    yaw_rate: float  # [rad/s]
+    reason: str
+
+
+class Replanner:
+    """
+    Limits, corrects and watches the velocity command.
+
+    Two clocks: stamps [ns] are of the odometry's and the commands' time, `steady` [s] only ever
+    goes forward and decides what is stale.
+    """
+
+    def __init__(self, config: ReplannerConfig) -> None:
+        """Start idle, with a robot that stands."""
+        self.config = config
+        span_ns = round(2e9 * (config.memory + config.velocity_timeout))
+        self._odometry = Stream(3, span_ns)
+        self._asked: deque[Command] = deque()
+        self._span_ns = span_ns
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget every input and what was sent last."""
+        self._odometry.clear()
+        self._asked.clear()
+        self._asked_at: float | None = None  # [s] steady
+        self._target: Target | None = None
+        self._target_at = -math.inf  # [s] steady
+        self._sent = (0.0, 0.0)
+        self._sent_at: float | None = None  # [s] steady
+
+    def set_upstream(self, command: Command, steady: float) -> None:
+        """Take the upstream command; lateral speed was dropped by its reader."""
+        limited = Command(command.stamp_ns, *self._within_limits(command.speed, command.yaw_rate))
+        if self._asked and limited.stamp_ns <= self._asked[-1].stamp_ns:
+            if limited.stamp_ns < self._asked[-1].stamp_ns - self._span_ns:
+                self._asked.clear()
+            while self._asked and limited.stamp_ns <= self._asked[-1].stamp_ns:
+                self._asked.pop()
+        self._asked.append(limited)
+        self._asked_at = steady
+        while self._asked[0].stamp_ns < limited.stamp_ns - self._span_ns:
+            self._asked.popleft()
+
+    def set_odometry(self, odometry: Odometry) -> None:
+        """Take where the robot is; a stamp far in the past starts afresh."""
+        times = self._odometry.times
+        if len(times) and odometry.stamp_ns < times[-1] - self._span_ns:
+            self._odometry.clear()
+            self._asked.clear()
+            self._target = None
+        self._odometry.add(odometry.stamp_ns, odometry[1:4])
+
+    def set_target(self, target: Target, steady: float) -> None:
+        """Take the newest prediction."""
+        self._target = target
+        self._target_at = steady
+
+    def drop_target(self) -> None:
+        """Take back the prediction, as when a newer one is unusable."""
+        self._target = None
+
+    def output(self, steady: float) -> Output:
+        """Return the command for now; call it at least once per control period."""
+        if self._asked_at is None:
+            return self._send(0.0, 0.0, IDLE, steady)
+        if steady - self._asked_at > self.config.velocity_timeout:
+            self._sent = (0.0, 0.0)
+            return self._send(0.0, 0.0, STOPPED, steady)
+        speed, yaw_rate = self._asked[-1][1:]
+        if speed == 0.0 and yaw_rate == 0.0:
+            return self._send(speed, yaw_rate, PASSED, steady)
+        error = self.error(steady)
+        if error is None:
+            return self._send(speed, yaw_rate, UNCORRECTED, steady)
+        more_speed, more_yaw_rate = self._correction(error, speed)
+        corrected = speed + more_speed
+        if corrected * speed <= 0.0:
+            corrected = 0.0
+        return self._send(corrected, yaw_rate + more_yaw_rate, CORRECTED, steady)
+
+    def error(self, steady: float) -> Array | None:
+        """
+        Return the reference as seen from the predicted pose [ahead [m], left [m], yaw [rad]].
+
+        None where the prediction is missing or stale, or the past is not known far enough.
+        """
+        target = self._target
+        if target is None or steady - self._target_at > self.config.prediction_timeout:
+            return None
+        times = self._odometry.times
+        if not len(times) or not self._asked:
+            return None
+        wanted = int(times[-1]) - round(1e9 * self.config.memory)
+        first = int(np.searchsorted(times, wanted))
+        start_ns = max(int(times[first]), self._asked[0].stamp_ns)
+        first = int(np.searchsorted(times, start_ns))
+        if first >= len(times) or target.stamp_ns <= times[first]:
+            return None
+        reference = self._ideal(int(times[first]), self._odometry.values[first], target.stamp_ns)
+        return se2.between(target.pose, reference)
+
+    def _ideal(self, start_ns: int, start: Array, end_ns: int) -> Array:
+        """Return the pose of a robot that does at once what upstream asks, from start to end."""
+        pose = start
+        ends = [command.stamp_ns for command in list(self._asked)[1:]] + [end_ns]
+        for command, until_ns in zip(self._asked, ends):
+            begin = max(command.stamp_ns, start_ns)
+            seconds = 1e-9 * (min(until_ns, end_ns) - begin)
+            if seconds > 0.0:
+                motion = [command.speed * seconds, 0.0, command.yaw_rate * seconds]
+                pose = se2.compose(pose, se2.exp(motion))
+        return pose
+
+    def _correction(self, error: Array, speed: float) -> tuple[float, float]:
+        """Return the bounded change of [speed [m/s], yaw rate [rad/s]]."""
+        c = self.config
+        ahead, left, yaw = (float(e) for e in error)
+        most_speed = c.authority * c.max_velocity[0]
+        most_yaw_rate = c.authority * c.max_velocity[2]
+        along = math.copysign(1.0, speed) if speed else 0.0
+        return (
+            _clamp(abs(along) * c.gain_along * ahead, -most_speed, most_speed),
+            _clamp(c.gain_across * speed * left + c.gain_yaw * yaw,
+                   -most_yaw_rate, most_yaw_rate))
+
+    def _send(self, speed: float, yaw_rate: float, reason: str, steady: float) -> Output:
+        """Limit velocity and acceleration, and remember what was sent."""
+        elapsed = 0.0 if self._sent_at is None else max(0.0, steady - self._sent_at)
+        # After a pause the robot may have done anything: no more than one timeout's worth.
+        elapsed = min(elapsed, self.config.velocity_timeout)
+        wanted = self._within_limits(speed, yaw_rate)
+        c = self.config
+        self._sent = (
+            _slew(self._sent[0], wanted[0], c.max_accel[0] * elapsed, -c.max_decel[0] * elapsed),
+            _slew(self._sent[1], wanted[1], c.max_accel[2] * elapsed, -c.max_decel[2] * elapsed))
+        self._sent_at = steady
+        return Output(*self._sent, reason)
+
+    def _within_limits(self, speed: float, yaw_rate: float) -> tuple[float, float]:
+        c = self.config
+        return (_clamp(speed, c.min_velocity[0], c.max_velocity[0]),
+                _clamp(yaw_rate, c.min_velocity[2], c.max_velocity[2]))
+
+
+def _clamp(value: float, low: float, high: float) -> float:
+    return min(max(value, low), high)
+
+
+def _slew(now: float, wanted: float, faster: float, slower: float) -> float:
+    """Return a value between now and wanted, limited by `slower` towards zero, else `faster`."""
+    if now * wanted < 0.0:
+        wanted = 0.0
+    step = faster if abs(wanted) > abs(now) else slower
+    return _clamp(wanted, now - step, now + step)

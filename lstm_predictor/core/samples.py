@@ -1,0 +1,118 @@
+"""
+One type for every reading and one reader for every message.
+
+A live rclpy message and a message out of a recording have the same field names, so the same
+functions read both. Anything that must not reach the window raises `BadMessage` here.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+
+class BadMessage(ValueError):
+    """A message that must not be used; its text says which value is wrong."""
+
+
+class Odometry(NamedTuple):
+    """Pose in the odometry's frame and twist in the body frame at one time."""
+
+    stamp_ns: int
+    x: float  # [m]
+    y: float  # [m]
+    yaw: float  # [rad]
+    speed: float  # forward [m/s]
+    yaw_rate: float  # [rad/s]
+
+
+class Imu(NamedTuple):
+    """What the motion in the plane shows in an inertial sensor mounted along the body axes."""
+
+    stamp_ns: int
+    yaw_rate: float  # [rad/s]
+    acceleration: float  # forward [m/s^2]
+
+
+class Command(NamedTuple):
+    """A velocity command as the robot gets it."""
+
+    stamp_ns: int
+    speed: float  # forward [m/s]
+    yaw_rate: float  # [rad/s]
+
+
+def stamp_ns(header: Any) -> int:
+    """
+    Return the time of a message header in nanoseconds.
+
+    Raise BadMessage for a zero stamp, which in ROS means that nobody set it.
+    """
+    nanoseconds = int(header.stamp.sec) * 1_000_000_000 + int(header.stamp.nanosec)
+    if nanoseconds <= 0:
+        raise BadMessage('header.stamp is zero')
+    return nanoseconds
+
+
+def read_odometry(message: Any) -> Odometry:
+    """
+    Return the reading in a nav_msgs/Odometry.
+
+    Raise BadMessage for a zero stamp, a value that is not finite or a quaternion of norm zero.
+    """
+    position = message.pose.pose.position
+    twist = message.twist.twist
+    return _finite(Odometry(
+        stamp_ns(message.header), position.x, position.y,
+        yaw_of(message.pose.pose.orientation), twist.linear.x, twist.angular.z))
+
+
+def read_imu(message: Any) -> Imu:
+    """
+    Return the reading in a sensor_msgs/Imu.
+
+    An acceleration marked absent (covariance[0] = -1) reads as zero. Raise BadMessage for a zero
+    stamp, a value that is not finite or a yaw rate marked absent.
+    """
+    if message.angular_velocity_covariance[0] == -1.0:
+        raise BadMessage('angular_velocity is marked absent (covariance[0] = -1)')
+    absent = message.linear_acceleration_covariance[0] == -1.0
+    return _finite(Imu(
+        stamp_ns(message.header), message.angular_velocity.z,
+        0.0 if absent else message.linear_acceleration.x))
+
+
+def read_command(message: Any, receive_ns: int) -> Command:
+    """
+    Return the command in a geometry_msgs/Twist or TwistStamped.
+
+    A Twist has no stamp and a TwistStamped may have none: then the time of receipt stands in.
+    Raise BadMessage for a value that is not finite.
+    """
+    twist = message
+    time_ns = receive_ns
+    if hasattr(message, 'header'):
+        twist = message.twist
+        stamp = message.header.stamp
+        if stamp.sec or stamp.nanosec:
+            time_ns = stamp_ns(message.header)
+    return _finite(Command(time_ns, twist.linear.x, twist.angular.z))
+
+
+def yaw_of(quaternion: Any) -> float:
+    """
+    Return the yaw [rad] of a quaternion with fields x, y, z, w, of any length but zero.
+
+    Raise BadMessage where the length is zero or not finite.
+    """
+    x, y, z, w = quaternion.x, quaternion.y, quaternion.z, quaternion.w
+    norm = x * x + y * y + z * z + w * w
+    if not math.isfinite(norm) or norm < 1e-12:
+        raise BadMessage(f'orientation is no rotation: ({x:g}, {y:g}, {z:g}, {w:g})')
+    return math.atan2(2.0 * (w * z + x * y), norm - 2.0 * (y * y + z * z))
+
+
+def _finite(reading: Any) -> Any:
+    """Return the reading, or raise BadMessage that names its first value that is not finite."""
+    for name, value in zip(reading._fields, reading):
+        if not math.isfinite(value):
+            raise BadMessage(f'{name} is {value}')
+    return reading

@@ -1,0 +1,192 @@
+"""
+The sliding window: what the robot did in the last seconds, on the model's own grid of time.
+
+The grid hangs on the newest odometry message (the anchor) and reaches back from there in equal
+steps, so that the newest row is a measurement and not an extrapolation. A row at time t is made
+of readings up to the first odometry at or after t, hence never of anything later than the anchor.
+The same function makes one window on the robot and a million for training.
+"""
+
+from dataclasses import dataclass
+
+from lstm_predictor.core import se2
+from lstm_predictor.core.samples import Command, Imu, Odometry
+from lstm_predictor.core.stream import Stream
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Times = NDArray[np.int64]
+
+# What a row of the window holds, in this order, with units. Part of the model file's contract.
+FEATURES: tuple[tuple[str, str], ...] = (
+    ('speed', 'm/s'),  # odometry's twist, interpolated
+    ('yaw_rate', 'rad/s'),
+    ('pose_speed', 'm/s'),  # change of the odometry's pose over the last step, body frame
+    ('pose_side_speed', 'm/s'),
+    ('pose_yaw_rate', 'rad/s'),
+    ('imu_yaw_rate', 'rad/s'),  # mean over the last step, 0 where there is none
+    ('imu_acceleration', 'm/s^2'),
+    ('imu_valid', '1'),
+    ('command_speed', 'm/s'),  # newest command, 0 where there is none
+    ('command_yaw_rate', 'rad/s'),
+    ('command_age', 's'),
+    ('command_valid', '1'),
+)
+FEATURE = {name: index for index, (name, _) in enumerate(FEATURES)}
+
+# No wheeled robot turns like this; TurtleBot3's driver says so for one message when its yaw wraps.
+_IMPLAUSIBLE_YAW_RATE = 20.0  # [rad/s]
+_IMU_HOLD_STEPS = 2.5  # a step without IMU reading takes the last one up to this age [steps]
+
+
+@dataclass(frozen=True)
+class WindowConfig:
+    """The grid, and up to what age a reading stands for the present."""
+
+    rate: float = 20.0  # of the grid [Hz]
+    length: int = 40  # rows of the window
+    max_gap: float = 0.5  # between odometry messages inside a window [s]
+    command_memory: float = 2.0  # age beyond which a command says nothing [s]
+    max_speed: float = float('inf')  # what the robot makes of larger commands [m/s]
+    max_yaw_rate: float = float('inf')  # [rad/s]
+
+    def __post_init__(self) -> None:
+        """Raise ValueError that names the field and its value."""
+        if self.length < 2:
+            raise ValueError(f'length must be at least 2 rows, is {self.length}')
+        for name in ('rate', 'max_gap', 'command_memory', 'max_speed', 'max_yaw_rate'):
+            if not getattr(self, name) > 0.0:
+                raise ValueError(f'{name} must be positive, is {getattr(self, name)}')
+
+    @property
+    def step_ns(self) -> int:
+        """Step of the grid [ns]."""
+        return round(1e9 / self.rate)
+
+    @property
+    def span_ns(self) -> int:
+        """How far back readings can matter to the window of an anchor [ns]."""
+        reach = (self.length + 1) / self.rate + self.max_gap
+        return round(1e9 * (reach + self.command_memory))
+
+
+class Window:
+    """The readings of one robot and the windows that can be made of them."""
+
+    def __init__(self, config: WindowConfig, forget: bool = True) -> None:
+        """Keep only what the window of the newest anchor needs, or everything."""
+        self.config = config
+        span_ns = config.span_ns if forget else None
+        self.odometry = Stream(5, span_ns)
+        self.imu = Stream(2, span_ns)
+        self.commands = Stream(2, span_ns)
+
+    def add(self, reading: Odometry | Imu | Command) -> bool:
+        """Insert a reading at its stamp; False where it repeats one or is too old to matter."""
+        stream = {Odometry: self.odometry, Imu: self.imu, Command: self.commands}[type(reading)]
+        return stream.add(reading.stamp_ns, reading[1:])
+
+    def reset(self) -> None:
+        """Forget every reading."""
+        for stream in (self.odometry, self.imu, self.commands):
+            stream.clear()
+
+    def grid(self, anchors_ns: Times) -> Times:
+        """Return the stamps [ns] of the rows of windows that end at `anchors_ns` (n,): (n, W)."""
+        back = np.arange(self.config.length - 1, -1, -1, dtype=np.int64) * self.config.step_ns
+        return np.asarray(anchors_ns, dtype=np.int64)[..., None] - back
+
+    def covered(self, anchors_ns: Times) -> NDArray[np.bool_]:
+        """Return for each anchor (n,) whether odometry covers its whole window without a gap."""
+        anchors = np.asarray(anchors_ns, dtype=np.int64)
+        first = self.grid(anchors)[..., 0] - self.config.step_ns
+        return self.without_gap(first, anchors)
+
+    def without_gap(self, first_ns: Times, last_ns: Times) -> NDArray[np.bool_]:
+        """Return whether odometry runs from `first_ns` to `last_ns` [ns] without a gap."""
+        times = self.odometry.times
+        if len(times) < 2:
+            return np.zeros(np.shape(first_ns), dtype=bool)
+        gaps_before = np.concatenate([[0], np.cumsum(np.diff(times) > 1e9 * self.config.max_gap)])
+        begin = np.searchsorted(times, first_ns, side='right') - 1
+        end = np.searchsorted(times, last_ns, side='left')
+        inside = (begin >= 0) & (end < len(times))
+        begin, end = np.maximum(begin, 0), np.minimum(end, len(times) - 1)
+        return np.asarray(inside & (gaps_before[begin] == gaps_before[end]))
+
+    def poses(self, times_ns: Times) -> Array:
+        """Return the odometry's pose, interpolated, at covered stamps [ns] (...): (..., 3)."""
+        return self._odometry_at(times_ns)[..., :3]
+
+    def rows(self, anchors_ns: Times) -> Array:
+        """
+        Return the windows that end at covered anchors [ns] (n,): (n, W, F).
+
+        Each row at t uses odometry up to the first message at or after t, IMU in
+        (t - step, t] and the newest command up to t.
+        """
+        times = self.grid(anchors_ns)
+        step_ns = self.config.step_ns
+        with_first = np.concatenate([times[..., :1] - step_ns, times], axis=-1)
+        odometry = self._odometry_at(with_first)  # (n, W + 1, 5)
+        moved = se2.between(odometry[..., :-1, :3], odometry[..., 1:, :3])
+        return np.concatenate([
+            odometry[..., 1:, 3:],
+            se2.log(moved) * (1e9 / step_ns),
+            self._imu_at(times),
+            self.commands_at(times),
+        ], axis=-1)
+
+    def _odometry_at(self, times_ns: Times) -> Array:
+        """Return [x, y, yaw, speed, yaw_rate], interpolated: (..., 5)."""
+        times, values = self.odometry.times, self.odometry.values
+        after = np.clip(np.searchsorted(times, times_ns, side='left'), 1, len(times) - 1)
+        before = after - 1
+        elapsed = (times[after] - times[before]).astype(float)
+        share = ((times_ns - times[before]) / elapsed)[..., None]
+        start, end = values[before], values[after]
+        change = end - start
+        change[..., 2] = se2.wrap(change[..., 2])
+        rate = change[..., 2] * 1e9 / elapsed
+        for row in (start, end):
+            spike = np.abs(row[..., 4]) > _IMPLAUSIBLE_YAW_RATE
+            row[..., 4] = np.where(spike, rate, row[..., 4])
+        change[..., 4] = end[..., 4] - start[..., 4]
+        return np.asarray(start + share * change)
+
+    def _imu_at(self, times_ns: Times) -> Array:
+        """Return [yaw_rate, acceleration, valid] as means over the step that ends: (..., 3)."""
+        times, values = self.imu.times, self.imu.values
+        result = np.zeros((*times_ns.shape, 3))
+        if not len(times):
+            return result
+        end = np.searchsorted(times, times_ns, side='right')
+        begin = np.searchsorted(times, times_ns - self.config.step_ns, side='right')
+        newest = np.maximum(end - 1, 0)
+        hold_ns = _IMU_HOLD_STEPS * self.config.step_ns
+        valid = (end > 0) & (times_ns - times[newest] <= hold_ns)
+        begin = np.minimum(begin, newest)
+        total = np.concatenate([np.zeros((1, 2)), np.cumsum(values, axis=0)])
+        count = (newest + 1 - begin)[..., None]
+        mean = (total[newest + 1] - total[begin]) / count
+        result[..., :2] = np.where(valid[..., None], mean, 0.0)
+        result[..., 2] = valid
+        return result
+
+    def commands_at(self, times_ns: Times) -> Array:
+        """Return [speed, yaw_rate, age, valid] of the command in force: (..., 4)."""
+        times, values = self.commands.times, self.commands.values
+        result = np.zeros((*times_ns.shape, 4))
+        if not len(times):
+            return result
+        newest = np.searchsorted(times, times_ns, side='right') - 1
+        age = (times_ns - times[np.maximum(newest, 0)]) * 1e-9
+        valid = (newest >= 0) & (age <= self.config.command_memory)
+        limit = np.array([self.config.max_speed, self.config.max_yaw_rate])
+        command = np.clip(values[np.maximum(newest, 0)], -limit, limit)
+        result[..., :2] = np.where(valid[..., None], command, 0.0)
+        result[..., 2] = np.where(valid, age, 0.0)
+        result[..., 3] = valid
+        return result
