@@ -1,0 +1,98 @@
+"""From the motion of the robot to what its sensors say of it, errors and all."""
+
+from collections.abc import Sequence
+import math
+
+import numpy as np
+
+from lstm_predictor.sim.actuation import WHEEL_SEPARATION
+from lstm_predictor.sim.plant import Plant
+from lstm_predictor.sim.readings import ImuReading, JointReading, OdometryReading
+from lstm_predictor.sim.robot_config import RobotConfig
+
+WHEEL_RADIUS = 0.033  # [m] nominal
+ENCODER_TICK = math.tau / 4096  # [rad]
+_SPEED_QUANTUM = 0.229 * math.tau / 60.0  # [rad/s] in which the motors report their speed
+
+
+class Imu:
+    """
+    A gyro and an accelerometer, and the orientation that the board makes of them.
+
+    The heading is the integral of the gyro, so the gyro's bias and noise add up in it.
+    """
+
+    def __init__(self, config: RobotConfig, rng: np.random.Generator) -> None:
+        """Make an IMU whose heading is right at the start."""
+        self._config = config
+        self._rng = rng
+        self.heading_error = 0.0  # [rad]
+
+    def read(self, plant: Plant, stamp_ns: int, elapsed: float) -> ImuReading:
+        """Return the reading at `elapsed` [s] after the plant's last step."""
+        c = self._config
+        motion = plant.inertial(elapsed)
+        noise = self._rng.standard_normal(6).tolist()
+        rate_x, rate_y, rate_z = (
+            rate + c.gyro_noise * n for rate, n in zip(motion.angular_velocity, noise[:3]))
+        rate_z += c.gyro_bias
+        self.heading_error += (c.gyro_bias + c.gyro_noise * noise[2]) / c.imu_rate
+        return ImuReading(
+            stamp_ns, _turned(motion.orientation, motion.turn + self.heading_error),
+            (rate_x, rate_y, rate_z),
+            tuple(a + c.acceleration_noise * n for a, n in zip(motion.specific_force, noise[3:])))
+
+
+class Wheels:
+    """Encoders, and the odometry that the driver reckons from them and from the IMU's heading."""
+
+    def __init__(self, config: RobotConfig, rng: np.random.Generator) -> None:
+        """Start at the origin with encoders at zero."""
+        self._config = config
+        self._rng = rng
+        self._ticks = (0, 0)  # left, right
+        self._heading = 0.0  # [rad] as the IMU gave it last
+        self._pose = (0.0, 0.0, 0.0)  # [m], [m], [rad]
+
+    def read(self, plant: Plant, stamp_ns: int, elapsed: float,
+             heading_error: float) -> tuple[OdometryReading, JointReading]:
+        """Return the readings at `elapsed` [s] after the plant's last step."""
+        angles, speeds = plant.wheels(elapsed)
+        ticks = (round(angles[0] / ENCODER_TICK), round(angles[1] / ENCODER_TICK))
+        left = self._distance(ticks[0] - self._ticks[0])
+        right = self._distance(ticks[1] - self._ticks[1])
+        turn = (right - left) / WHEEL_SEPARATION
+        heading = plant.yaw(elapsed) + heading_error
+        if self._config.odometry_source == 'imu':
+            turn = math.remainder(heading - self._heading, math.tau)
+        self._ticks, self._heading = ticks, heading
+
+        odometry = self._reckon(stamp_ns, (left + right) / 2.0, turn)
+        joints = JointReading(
+            stamp_ns, (ticks[0] * ENCODER_TICK, ticks[1] * ENCODER_TICK),
+            (round(speeds[0] / _SPEED_QUANTUM) * _SPEED_QUANTUM,
+             round(speeds[1] / _SPEED_QUANTUM) * _SPEED_QUANTUM))
+        return odometry, joints
+
+    def _reckon(self, stamp_ns: int, distance: float, turn: float) -> OdometryReading:
+        """Carry the pose on by a distance [m] and a turn [rad] made in one period."""
+        x, y, yaw = self._pose
+        x += distance * math.cos(yaw + turn / 2.0)
+        y += distance * math.sin(yaw + turn / 2.0)
+        yaw = math.remainder(yaw + turn, math.tau)
+        self._pose = (x, y, yaw)
+        rate = self._config.odom_rate
+        return OdometryReading(stamp_ns, x, y, yaw, distance * rate, turn * rate)
+
+    def _distance(self, ticks: int) -> float:
+        """Return how far [m] a wheel seems to have rolled."""
+        distance = ticks * ENCODER_TICK * WHEEL_RADIUS
+        noise = self._config.odometry_noise * math.sqrt(abs(distance))
+        return distance + noise * float(self._rng.standard_normal())
+
+
+def _turned(quaternion: Sequence[float], yaw: float) -> tuple[float, float, float, float]:
+    """Return the quaternion (w, x, y, z) turned by yaw [rad] about the vertical, as x, y, z, w."""
+    w, x, y, z = quaternion
+    cos, sin = math.cos(yaw / 2.0), math.sin(yaw / 2.0)
+    return (cos * x - sin * y, cos * y + sin * x, cos * z + sin * w, cos * w - sin * z)
