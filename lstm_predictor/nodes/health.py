@@ -1,0 +1,66 @@
+"""What has arrived, what was refused and how old it is, as diagnostics say it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+
+from lstm_predictor.nodes.messages import time_message
+
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+STALE = DiagnosticStatus.STALE
+
+
+@dataclass
+class Input:
+    """One topic as it was heard so far."""
+
+    topic: str
+    needed: bool = True  # an input that is not needed is never an error
+    timeout: float = 1.0  # age from which it counts as stopped [s]
+    count: int = 0
+    last: float | None = None  # [s] steady
+    refused: int = 0
+    reason: str = ''  # of the last refusal
+
+    def heard(self, steady: float) -> None:
+        """Count a good message."""
+        self.count += 1
+        self.last = steady
+
+    def refuse(self, reason: str) -> None:
+        """Count a message that must not be used."""
+        self.refused += 1
+        self.reason = reason
+
+    def status(self, steady: float) -> DiagnosticStatus:
+        """Return the state of the topic in words and numbers."""
+        age = None if self.last is None else steady - self.last
+        level, text = OK, f'{self.topic} arrives'
+        if age is None:
+            level, text = (STALE if self.needed else OK), f'nothing heard on {self.topic} yet'
+        elif age > self.timeout:
+            level = ERROR if self.needed else OK
+            text = f'{self.topic} stopped {age:.1f} s ago'
+        if self.refused and level == OK:
+            level, text = WARN, f'{self.topic}: refused {self.refused}, last: {self.reason}'
+        return status(level, self.topic, text, {
+            'received': self.count, 'refused': self.refused,
+            'age [s]': 'never' if age is None else f'{age:.3f}'})
+
+
+def status(level: Any, name: str, message: str, values: dict[str, Any]) -> DiagnosticStatus:
+    """Return one entry of the diagnostics."""
+    return DiagnosticStatus(level=level, name=name, message=message, values=[
+        KeyValue(key=key, value=str(value)) for key, value in values.items()])
+
+
+def report(node_name: str, now_ns: int, entries: list[DiagnosticStatus]) -> DiagnosticArray:
+    """Return the diagnostics message of a node; each entry is named after the node."""
+    message = DiagnosticArray()
+    message.header.stamp = time_message(now_ns)
+    for entry in entries:
+        entry.name = f'{node_name}: {entry.name}'
+        entry.hardware_id = node_name
+    message.status = entries
+    return message

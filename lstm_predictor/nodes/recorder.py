@@ -1,0 +1,28 @@
+"""Hears topics as they are on the wire and hands them on, as for a recording."""
+
+from collections.abc import Callable
+from functools import partial
+import time
+
+from lstm_predictor.bags import Message
+from lstm_predictor.nodes.messages import message_class
+
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+
+_QOS = QoSProfile(depth=500, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+class Recorder:
+    """Calls back with every message of the given topics."""
+
+    def __init__(self, node: Node, types: dict[str, str], sink: Callable[[Message], None]) -> None:
+        """Subscribe to topics by name, with their types such as nav_msgs/msg/Odometry."""
+        self._sink = sink
+        for topic, kind in types.items():
+            node.create_subscription(
+                message_class(kind), topic, partial(self._on_message, topic, kind), _QOS,
+                raw=True)
+
+    def _on_message(self, topic: str, kind: str, data: bytes) -> None:
+        self._sink(Message(time.time_ns(), topic, kind, data))

@@ -1,0 +1,204 @@
+"""The sim node: a TurtleBot3 in MuJoCo with the topics, frames and rates of turtlebot3_gazebo."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from geometry_msgs.msg import TransformStamped, Twist, TwistStamped
+
+from lstm_predictor.core import samples
+from lstm_predictor.nodes import parameters
+from lstm_predictor.nodes.commands import BEST_EFFORT
+from lstm_predictor.nodes.lifecycle import run
+from lstm_predictor.nodes.messages import set_pose, time_message
+from lstm_predictor.sim.readings import ImuReading, JointReading, OdometryReading
+from lstm_predictor.sim.robot import Robot
+from lstm_predictor.sim.robot_config import RobotConfig
+
+from nav_msgs.msg import Odometry
+
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+
+from rosgraph_msgs.msg import Clock as ClockMessage
+
+from sensor_msgs.msg import Imu, JointState
+
+_TICK = 0.005  # wall time between two looks at the robot [s]
+_MOST_BEHIND = 0.1  # wall time that is caught up at once; more is lost, as on a slow machine [s]
+_JOINTS = ['wheel_left_joint', 'wheel_right_joint']
+
+
+@dataclass(frozen=True)
+class SimNodeConfig:
+    """What the node needs to know beside the robot itself."""
+
+    autostart: bool = True  # configure and activate without being asked
+    seed: int = 0  # of noise and slippery patches
+    publish_clock: bool = False  # stamps count from zero and /clock says so
+    real_time_factor: float = 1.0  # simulated seconds per second
+    cmd_vel_type: str = 'TwistStamped'  # or Twist, as the robot's own driver before Jazzy
+
+    def __post_init__(self) -> None:
+        """Raise ValueError that names the field and its value."""
+        if not self.real_time_factor > 0.0:
+            raise ValueError(f'real_time_factor must be positive, is {self.real_time_factor}')
+        if self.real_time_factor != 1.0 and not self.publish_clock:
+            raise ValueError(
+                f'real_time_factor is {self.real_time_factor}: only with publish_clock can the '
+                f'other nodes follow')
+        if self.cmd_vel_type not in ('Twist', 'TwistStamped'):
+            raise ValueError(
+                f'cmd_vel_type must be Twist or TwistStamped, is {self.cmd_vel_type}')
+
+
+class SimNode(LifecycleNode):
+    """Lets simulated time pass and publishes what the robot reads."""
+
+    def __init__(self, **options: Any) -> None:
+        """Declare the parameters; ValueError names one that is wrong."""
+        super().__init__('sim', **options)
+        parameters.declare(self, SimNodeConfig, RobotConfig)
+        self._timer: Any = None
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Build the robot; one line says what is wrong with a parameter."""
+        try:
+            self._config = parameters.read(self, SimNodeConfig)
+            self._robot = Robot(parameters.read(self, RobotConfig), self._config.seed)
+        except ValueError as error:
+            self.get_logger().error(str(error))
+            return TransitionCallbackReturn.FAILURE
+        self._readings = {
+            OdometryReading: (self.create_publisher(Odometry, 'odom', 10), odometry_message),
+            ImuReading: (self.create_publisher(Imu, 'imu', 50), imu_message),
+            JointReading: (self.create_publisher(JointState, 'joint_states', 10), joint_message)}
+        self._truth = self.create_publisher(Odometry, 'ground_truth', 10)
+        self._clock = self.create_publisher(ClockMessage, '/clock', 10) \
+            if self._config.publish_clock else None
+        self._transforms = _transform_publisher(self)
+        command = Twist if self._config.cmd_vel_type == 'Twist' else TwistStamped
+        self._commands = self.create_subscription(
+            command, 'cmd_vel', self._on_command, BEST_EFFORT)
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Put the robot at the origin and start the clock."""
+        self._robot.reset()
+        # A stamp of zero means that nobody set it, so simulated time starts after it.
+        self._origin_ns = 1_000_000_000 if self._config.publish_clock else time.time_ns()
+        self._started = time.monotonic()
+        self._timer = self.create_timer(
+            _TICK, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let time stand still."""
+        self.destroy_timer(self._timer)
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Give everything back that `on_configure` made."""
+        for publisher, _ in self._readings.values():
+            self.destroy_publisher(publisher)
+        for publisher in (self._truth, self._clock, self._transforms):
+            if publisher is not None:
+                self.destroy_publisher(publisher)
+        self.destroy_subscription(self._commands)
+        return TransitionCallbackReturn.SUCCESS
+
+    def _on_command(self, message: Any) -> None:
+        try:
+            command = samples.read_command(message, receive_ns=1)
+        except samples.BadMessage as error:
+            self.get_logger().warning(f'cmd_vel refused: {error}', throttle_duration_sec=1.0)
+            return
+        self._robot.command(command.speed, command.yaw_rate)
+
+    def _tick(self) -> None:
+        factor = self._config.real_time_factor
+        passed = time.monotonic() - self._started
+        behind = passed - 1e-9 * self._robot.time_ns / factor
+        if behind > _MOST_BEHIND:
+            self._started += behind - _MOST_BEHIND
+            passed -= behind - _MOST_BEHIND
+        until_ns = max(self._robot.time_ns, round(1e9 * passed * factor))
+        readings = self._robot.advance(until_ns)
+        if self._clock is not None:
+            self._clock.publish(ClockMessage(clock=time_message(self._origin_ns + until_ns)))
+        for reading in readings:
+            publisher, convert = self._readings[type(reading)]
+            message = convert(reading, self._origin_ns)
+            publisher.publish(message)
+            if isinstance(reading, OdometryReading):
+                self._publish_truth(message)
+
+    def _publish_truth(self, odometry: Odometry) -> None:
+        truth = self._robot.ground_truth()
+        message = Odometry()
+        message.header.stamp = time_message(self._origin_ns + truth.stamp_ns)
+        message.header.frame_id = 'world'
+        message.child_frame_id = odometry.child_frame_id
+        set_pose(message.pose.pose, truth.x, truth.y, truth.yaw)
+        message.twist.twist.linear.x = truth.speed
+        message.twist.twist.linear.y = truth.lateral_speed
+        message.twist.twist.angular.z = truth.yaw_rate
+        self._truth.publish(message)
+        if self._transforms is not None:
+            self._transforms.publish(_transforms_message(odometry))
+
+
+def odometry_message(reading: OdometryReading, origin_ns: int) -> Odometry:
+    """Return the odometry as the robot's driver sends it; covariances of zero say unknown."""
+    message = Odometry()
+    message.header.stamp = time_message(origin_ns + reading.stamp_ns)
+    message.header.frame_id = 'odom'
+    message.child_frame_id = 'base_footprint'
+    set_pose(message.pose.pose, reading.x, reading.y, reading.yaw)
+    message.twist.twist.linear.x = reading.speed
+    message.twist.twist.angular.z = reading.yaw_rate
+    return message
+
+
+def imu_message(reading: ImuReading, origin_ns: int) -> Imu:
+    """Return the inertial reading."""
+    message = Imu()
+    message.header.stamp = time_message(origin_ns + reading.stamp_ns)
+    message.header.frame_id = 'imu_link'
+    o, rate, acceleration = (
+        message.orientation, message.angular_velocity, message.linear_acceleration)
+    o.x, o.y, o.z, o.w = reading.orientation
+    rate.x, rate.y, rate.z = reading.angular_velocity
+    acceleration.x, acceleration.y, acceleration.z = reading.linear_acceleration
+    return message
+
+
+def joint_message(reading: JointReading, origin_ns: int) -> JointState:
+    """Return both wheels."""
+    message = JointState(
+        name=_JOINTS, position=list(reading.angles), velocity=list(reading.speeds))
+    message.header.stamp = time_message(origin_ns + reading.stamp_ns)
+    return message
+
+
+def _transform_publisher(node: LifecycleNode) -> Any:
+    """Return a publisher on /tf, or None where tf2_msgs is not installed."""
+    try:
+        from tf2_msgs.msg import TFMessage
+    except ImportError:
+        return None
+    return node.create_publisher(TFMessage, '/tf', 100)
+
+
+def _transforms_message(odometry: Odometry) -> Any:
+    from tf2_msgs.msg import TFMessage
+    transform = TransformStamped(header=odometry.header, child_frame_id=odometry.child_frame_id)
+    position = odometry.pose.pose.position
+    transform.transform.translation.x, transform.transform.translation.y = position.x, position.y
+    transform.transform.rotation = odometry.pose.pose.orientation
+    return TFMessage(transforms=[transform])
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node."""
+    return run(SimNode, args)
