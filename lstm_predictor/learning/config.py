@@ -1,0 +1,69 @@
+"""The configuration of a training run: a YAML file into frozen dataclasses."""
+
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from lstm_predictor.core.window import WindowConfig
+from lstm_predictor.learning.fleet import FleetConfig
+from lstm_predictor.learning.train import OptimiserConfig
+
+import yaml
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; its text is one line that says why."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run, from robots to model file."""
+
+    output: str = 'models/turtlebot3.pt'  # the card goes beside it, with the ending .md
+    robots: str = 'small differential-drive robots'  # for the contract, in words
+    horizon: int = 40  # steps of the window's grid
+    stride: float = 2.0  # steps between the windows of one robot
+    window: WindowConfig = WindowConfig(max_speed=0.26, max_yaw_rate=2.84)
+    fleet: FleetConfig = FleetConfig()
+    validation_robots: int = 100  # for the calibration, of other seeds
+    test_robots: int = 100  # for the scores, of other seeds again
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+
+    def __post_init__(self) -> None:
+        """Raise ValueError that names the field and its value."""
+        for name in ('horizon', 'stride', 'validation_robots', 'test_robots'):
+            if not getattr(self, name) > 0:
+                raise ValueError(f'{name} must be positive, is {getattr(self, name)}')
+
+
+def load(path: Path) -> TrainConfig:
+    """Return the configuration in a YAML file; raise ConfigError that names what is wrong."""
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ConfigError(f'{path}: {error.strerror}') from None
+    except yaml.YAMLError as error:
+        reason = ' '.join(str(error).split())
+        raise ConfigError(f'{path} is not YAML: {reason}') from None
+    return _build(TrainConfig, content, str(path))
+
+
+def _build(kind: Any, content: Any, where: str) -> Any:
+    """Return the dataclass `kind` of a mapping, nested ones included."""
+    if not isinstance(content, dict):
+        raise ConfigError(f'{where}: expected a mapping, found {content!r}')
+    hints = get_type_hints(kind)
+    names = [item.name for item in fields(kind)]
+    values = {}
+    for key, value in content.items():
+        if key not in names:
+            raise ConfigError(f'{where}: {key} does not exist; there is {", ".join(names)}')
+        if is_dataclass(hints[key]):
+            value = _build(hints[key], value, f'{where}: {key}')
+        elif isinstance(value, list):
+            value = tuple(value)
+        values[key] = value
+    try:
+        return kind(**values)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f'{where}: {error}') from None
