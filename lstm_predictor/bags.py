@@ -32,12 +32,12 @@ class Message:
 
     receive_ns: int  # by the recorder's clock
     topic: str
-    type: str
+    msgtype: str
     data: bytes  # CDR
 
     def decoded(self) -> Any:
         """Return the message with the same fields as rclpy's."""
-        return _TYPESTORE.deserialize_cdr(self.data, self.type)
+        return _TYPESTORE.deserialize_cdr(self.data, self.msgtype)
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,11 @@ class Recording:
 
     def messages(self) -> Iterator[Message]:
         """Yield what the predictor hears, in the order it was recorded."""
-        chosen = [c for c in self._reader.connections if self._is_heard(c)]
-        try:
-            for connection, receive_ns, data in self._reader.messages(chosen):
-                yield Message(receive_ns, connection.topic, connection.msgtype, bytes(data))
-        except (ReaderError, OSError, ValueError) as error:
-            raise BagError(f'recording {self.path} breaks off: {error}') from None
+        return self._messages([c for c in self._reader.connections if self._is_heard(c)])
+
+    def messages_on(self, *topics: str) -> Iterator[Message]:
+        """Yield the messages on some topics, in the order they were recorded."""
+        return self._messages([c for c in self._reader.connections if c.topic in topics])
 
     def readings(self) -> Iterator[Odometry | Imu | Command]:
         """Yield the readings on the odometry's clock; bad messages are counted in `refused`."""
@@ -117,6 +116,13 @@ class Recording:
         # The largest that are not single outliers.
         speed, yaw_rate = np.quantile(np.abs(found), 0.999, axis=0)
         return max(float(speed), 0.01), max(float(yaw_rate), 0.01)
+
+    def _messages(self, chosen: list[Connection]) -> Iterator[Message]:
+        try:
+            for connection, receive_ns, data in self._reader.messages(chosen):
+                yield Message(receive_ns, connection.topic, connection.msgtype, bytes(data))
+        except (ReaderError, OSError, ValueError) as error:
+            raise BagError(f'recording {self.path} breaks off: {error}') from None
 
     def _reading(self, message: Message, offset: ClockOffset) -> Odometry | Imu | Command:
         decoded = message.decoded()
@@ -158,5 +164,5 @@ class BagWriter:
         connection = self._connections.get(message.topic)
         if connection is None:
             connection = self._connections[message.topic] = self._writer.add_connection(
-                message.topic, message.type, typestore=_TYPESTORE)
+                message.topic, message.msgtype, typestore=_TYPESTORE)
         self._writer.write(connection, message.receive_ns, message.data)

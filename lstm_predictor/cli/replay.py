@@ -2,19 +2,16 @@
 
 import argparse
 from collections import defaultdict
-from dataclasses import dataclass
 import json
 from pathlib import Path
 import sys
 import time
-from typing import Any
 
 from lstm_predictor.bags import BagError, Recording, Topics
+from lstm_predictor.cli.predictions import Compared, compare, join
 from lstm_predictor.cli.processes import NodeDied, Nodes, own_domain
-from lstm_predictor.cli.session import session, wait_until
-from lstm_predictor.core import artifact, samples, se2
-from lstm_predictor.core.classical import constant_velocity
-from lstm_predictor.core.window import Window
+from lstm_predictor.cli.session import Session, session
+from lstm_predictor.core import artifact, samples
 from lstm_predictor.learning import dataset, metrics
 from lstm_predictor.nodes.player import Player
 from lstm_predictor.nodes.predictor_node import default_model
@@ -29,19 +26,10 @@ from rclpy.node import Node
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Scored:
-    """Errors' ingredients of one recording at the table's horizons, (n, K, 3) each."""
-
-    lstm: Array
-    constant_velocity: Array
-    later: Array
-
-
 def main(args: list[str] | None = None) -> int:
     """Replay recordings; return the exit code."""
     given = _arguments().parse_args(args)
-    scored: dict[str, list[Scored]] = defaultdict(list)
+    scored: dict[str, list[Compared]] = defaultdict(list)
     try:
         model = artifact.load(given.model)
         for bag in given.bags:
@@ -53,7 +41,7 @@ def main(args: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print('\ninterrupted', file=sys.stderr)
         return 130
-    groups = {name: _group(parts) for name, parts in scored.items()}
+    groups = {name: join(parts).group() for name, parts in scored.items()}
     print(metrics.table(groups))
     given.json.parent.mkdir(parents=True, exist_ok=True)
     given.json.write_text(json.dumps({'groups': groups}, indent=1))
@@ -61,7 +49,7 @@ def main(args: list[str] | None = None) -> int:
     return 0
 
 
-def replay(bag: Path, given: argparse.Namespace, contract: artifact.Contract) -> Scored:
+def replay(bag: Path, given: argparse.Namespace, contract: artifact.Contract) -> Compared:
     """Play one recording and return the predictions beside what came later."""
     topics = Topics(given.odom_topic, given.imu_topic, given.cmd_vel_topic)
     with Recording(bag, topics) as recording:
@@ -77,7 +65,11 @@ def replay(bag: Path, given: argparse.Namespace, contract: artifact.Contract) ->
         for reason, count in recording.refused.items():
             print(f'  refused {count} messages on {reason}')
         predicted = _play(recording, given, limits)
-    return _match(predicted, window, contract, len(anchors))
+    compared = compare(predicted, window, contract)
+    if not len(compared.later):
+        raise NodeDied('the predictor node published nothing that can be scored')
+    print(f'  {len(compared.later)} predictions scored, of about {len(anchors)} possible ones')
+    return compared
 
 
 def _play(recording: Recording, given: argparse.Namespace, limits: tuple[float, float]
@@ -86,17 +78,16 @@ def _play(recording: Recording, given: argparse.Namespace, limits: tuple[float, 
     predicted: dict[int, Array] = {}
 
     def on_path(message: PathMessage) -> None:
-        predicted[samples.stamp_ns(message.header)] = np.array([
-            [pose.pose.position.x, pose.pose.position.y, samples.yaw_of(pose.pose.orientation)]
-            for pose in message.poses])
+        predicted[samples.stamp_ns(message.header)] = np.array(
+            [samples.read_pose(step.pose) for step in message.poses])
 
-    with own_domain(), Nodes() as nodes, session('replay') as node:
+    with own_domain(), Nodes() as nodes, session('replay') as hearing:
         nodes.start('predictor', use_sim_time=True, model_path=str(given.model),
                     max_velocity=[limits[0], 0.0, limits[1]])
-        node.create_subscription(PathMessage, 'predicted_path', on_path, 200)
-        player = Player(node, recording.topics, recording.types())
-        wait_until(lambda: _ready(player, node), 'the predictor node', nodes.check)
-        _run(player, recording, given.rate, nodes, predicted)
+        hearing.node.create_subscription(PathMessage, 'predicted_path', on_path, 200)
+        player = Player(hearing.node, recording.topics, recording.types())
+        hearing.wait_for(lambda: _ready(player, hearing.node), 'the predictor node', nodes.check)
+        _run(player, recording, given.rate, nodes, hearing, predicted)
     return predicted
 
 
@@ -104,11 +95,11 @@ def _ready(player: Player, node: Node) -> bool:
     return player.is_heard() and node.count_publishers('predicted_path') > 0
 
 
-def _run(player: Player, recording: Recording, rate: float, nodes: Nodes,
+def _run(player: Player, recording: Recording, rate: float, nodes: Nodes, hearing: Session,
          predicted: dict[int, Array]) -> None:
     """Play to the end with a line that moves, then wait until the node says nothing more."""
     shown, begin = 0.0, 0
-    for message in player.play(recording.messages(), rate):
+    for message in player.play(recording.messages(), rate, hearing.wait):
         begin = begin or message.receive_ns
         if time.monotonic() - shown > 0.5:
             shown = time.monotonic()
@@ -119,36 +110,8 @@ def _run(player: Player, recording: Recording, rate: float, nodes: Nodes,
     count = -1
     while count != len(predicted):
         count = len(predicted)
-        time.sleep(0.5)
+        hearing.wait(0.5)
     print(f'\r  {recording.duration:6.0f} of {recording.duration:.0f} s, {count} predictions')
-
-
-def _match(predicted: dict[int, Array], window: Window, contract: artifact.Contract,
-           expected: int) -> Scored:
-    """Return the published poses and constant velocity beside the odometry that came later."""
-    step_ns = window.config.step_ns
-    published = np.array(sorted(predicted), dtype=np.int64)
-    usable = window.covered(published) & window.without_gap(
-        published, published + contract.horizon * step_ns)
-    anchors = published[usable]
-    if not len(anchors):
-        raise NodeDied('the predictor node published nothing that can be scored')
-    print(f'  {len(anchors)} predictions scored, of about {expected} that are possible')
-    chosen = metrics.steps_of(metrics.HORIZONS, contract.rate)
-    ends = anchors[:, None] + step_ns * (np.array(chosen, dtype=np.int64) + 1)
-    held = constant_velocity(window.rows(anchors), contract.horizon, 1.0 / contract.rate)
-    return Scored(
-        lstm=np.stack([predicted[stamp][chosen] for stamp in anchors.tolist()]),
-        constant_velocity=se2.compose(window.poses(anchors)[:, None], held[:, chosen]),
-        later=window.poses(ends))
-
-
-def _group(parts: list[Scored]) -> dict[str, Any]:
-    lstm, classical, later = (np.concatenate([getattr(part, name) for part in parts])
-                              for name in ('lstm', 'constant_velocity', 'later'))
-    return metrics.group(len(later), {
-        'lstm': metrics.scores(lstm, later),
-        'constant_velocity': metrics.scores(classical, later)})
 
 
 def _arguments() -> argparse.ArgumentParser:

@@ -1,49 +1,52 @@
-"""One rclpy node in this process, spun in a thread beside whatever the command does."""
+"""One rclpy node in this process, whose callbacks run while the command waits."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-import threading
 import time
 
 from lstm_predictor.cli.processes import NodeDied
-from lstm_predictor.nodes.lifecycle import make_executor
+from lstm_predictor.nodes import lifecycle
 
 import rclpy
+from rclpy.executors import Executor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
-from rclpy.task import Future
+
+_SHORTEST = 0.0005  # [s], so that callbacks run even where the command is behind its schedule
+
+
+class Session:
+    """A node and the waiting during which it hears."""
+
+    def __init__(self, node: Node, executor: Executor) -> None:
+        """Use `session` to get one."""
+        self.node = node
+        self._executor = executor
+
+    def wait(self, seconds: float) -> None:
+        """Run callbacks for so long."""
+        lifecycle.spin(self._executor, max(seconds, _SHORTEST))
+
+    def wait_for(self, condition: Callable[[], bool], what: str, check: Callable[[], None],
+                 seconds: float = 60.0) -> None:
+        """Run callbacks until a condition holds; raise NodeDied where it does not come true."""
+        end = time.monotonic() + seconds
+        while not condition():
+            check()
+            if time.monotonic() > end:
+                raise NodeDied(f'waited {seconds:g} s for {what}')
+            self.wait(0.02)
 
 
 @contextmanager
-def session(name: str) -> Iterator[Node]:
-    """Yield a node whose callbacks run in a thread; Ctrl-C stays with the main thread."""
+def session(name: str) -> Iterator[Session]:
+    """Yield a node that is gone with the block; Ctrl-C is a KeyboardInterrupt as ever."""
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     node = rclpy.create_node(name)
-    executor = make_executor()
+    executor = lifecycle.make_executor()
     executor.add_node(node)
-    stop: Future[None] = Future()
-
-    def spin() -> None:
-        while not stop.done():
-            executor.spin_until_future_complete(stop, timeout_sec=0.1)
-
-    thread = threading.Thread(target=spin, daemon=True)
-    thread.start()
     try:
-        yield node
+        yield Session(node, executor)
     finally:
-        stop.set_result(None)
-        thread.join()
         node.destroy_node()
         rclpy.try_shutdown()
-
-
-def wait_until(condition: Callable[[], bool], what: str, check: Callable[[], None],
-               seconds: float = 60.0) -> None:
-    """Wait for a condition; `check` may raise. Raise NodeDied where it does not come true."""
-    end = time.monotonic() + seconds
-    while not condition():
-        check()
-        if time.monotonic() > end:
-            raise NodeDied(f'waited {seconds:g} s for {what}')
-        time.sleep(0.02)

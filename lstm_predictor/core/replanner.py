@@ -7,14 +7,18 @@ predicted pose, is the error that the correction feeds back, after Kanayama et a
 tracking control method for an autonomous mobile robot" (ICRA 1990). Where upstream asks for no
 motion there is none.
 
+Nobody can undo a dead time, and a source that steers by feedback becomes unstable where one tries:
+of all ideal robots that get their commands up to `max_dead_time` late, the reference is the one
+that the prediction agrees with best. What is left is a wrong gain, slip or a drift.
+
 No torch here: the process that runs this stays small.
 """
 
 import math
-from collections import deque
 from dataclasses import dataclass
 
 from lstm_predictor.core import se2
+from lstm_predictor.core.reference import IdealRobot
 from lstm_predictor.core.samples import BadMessage, Command, Odometry
 from lstm_predictor.core.stream import Stream
 
@@ -23,6 +27,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Triple = tuple[float, float, float]  # x [.], y [.], yaw [.], as in Nav2's parameters
+
+_DEAD_TIME_STEP_NS = 50_000_000
+_LEVER = 0.2  # what a heading error of 1 rad counts when dead times are compared [m]
 
 PASSED = 'limited upstream command: it asks for no motion'
 UNCORRECTED = 'limited upstream command: no fresh prediction to correct it with'
@@ -42,9 +49,10 @@ class ReplannerConfig:
     velocity_timeout: float = 0.5  # age of the upstream command that stops the robot [s]
     prediction_timeout: float = 0.3  # age of the prediction that ends the correction [s]
     memory: float = 1.0  # how far back the reference starts [s]
-    gain_along: float = 0.8  # speed per position error ahead [1/s]
-    gain_across: float = 6.0  # yaw rate per speed and position error to the left [rad/m^2]
-    gain_yaw: float = 1.0  # yaw rate per heading error [1/s]
+    max_dead_time: float = 0.6  # largest delay of the robot that is not corrected [s]
+    gain_along: float = 0.5  # speed per position error ahead [1/s]
+    gain_across: float = 3.0  # yaw rate per speed and position error to the left [rad/m^2]
+    gain_yaw: float = 0.5  # yaw rate per heading error [1/s]
     authority: float = 0.3  # largest correction as a share of the velocity limits [-]
 
     def __post_init__(self) -> None:
@@ -59,7 +67,7 @@ class ReplannerConfig:
         for name in ('velocity_timeout', 'prediction_timeout', 'memory'):
             if not 0.0 < getattr(self, name) < math.inf:
                 raise ValueError(f'{name} must be positive [s], is {getattr(self, name)}')
-        for name in ('gain_along', 'gain_across', 'gain_yaw'):
+        for name in ('max_dead_time', 'gain_along', 'gain_across', 'gain_yaw'):
             if not 0.0 <= getattr(self, name) < math.inf:
                 raise ValueError(f'{name} must not be negative, is {getattr(self, name)}')
         if not 0.0 <= self.authority <= 1.0:
@@ -99,16 +107,17 @@ class Replanner:
     def __init__(self, config: ReplannerConfig) -> None:
         """Start idle, with a robot that stands."""
         self.config = config
-        span_ns = round(2e9 * (config.memory + config.velocity_timeout))
-        self._odometry = Stream(3, span_ns)
-        self._asked: deque[Command] = deque()
-        self._span_ns = span_ns
+        self._span_ns = round(2e9 * (config.memory + config.max_dead_time))
+        self._odometry = Stream(3, self._span_ns)
+        self._ideal = IdealRobot(self._span_ns)
+        self._dead_times_ns = np.arange(
+            0, round(1e9 * config.max_dead_time) + 1, _DEAD_TIME_STEP_NS, dtype=np.int64)
         self.reset()
 
     def reset(self) -> None:
         """Forget every input and what was sent last."""
         self._odometry.clear()
-        self._asked.clear()
+        self._ideal.clear()
         self._asked_at: float | None = None  # [s] steady
         self._target: Target | None = None
         self._target_at = -math.inf  # [s] steady
@@ -117,23 +126,16 @@ class Replanner:
 
     def set_upstream(self, command: Command, steady: float) -> None:
         """Take the upstream command; lateral speed was dropped by its reader."""
-        limited = Command(command.stamp_ns, *self._within_limits(command.speed, command.yaw_rate))
-        if self._asked and limited.stamp_ns <= self._asked[-1].stamp_ns:
-            if limited.stamp_ns < self._asked[-1].stamp_ns - self._span_ns:
-                self._asked.clear()
-            while self._asked and limited.stamp_ns <= self._asked[-1].stamp_ns:
-                self._asked.pop()
-        self._asked.append(limited)
+        self._ideal.ask(
+            Command(command.stamp_ns, *self._within_limits(command.speed, command.yaw_rate)))
         self._asked_at = steady
-        while self._asked[0].stamp_ns < limited.stamp_ns - self._span_ns:
-            self._asked.popleft()
 
     def set_odometry(self, odometry: Odometry) -> None:
         """Take where the robot is; a stamp far in the past starts afresh."""
         times = self._odometry.times
         if len(times) and odometry.stamp_ns < times[-1] - self._span_ns:
             self._odometry.clear()
-            self._asked.clear()
+            self._ideal.clear()
             self._target = None
         self._odometry.add(odometry.stamp_ns, odometry[1:4])
 
@@ -148,12 +150,12 @@ class Replanner:
 
     def output(self, steady: float) -> Output:
         """Return the command for now; call it at least once per control period."""
-        if self._asked_at is None:
+        if self._asked_at is None or not self._ideal:
             return self._send(0.0, 0.0, IDLE, steady)
         if steady - self._asked_at > self.config.velocity_timeout:
             self._sent = (0.0, 0.0)
             return self._send(0.0, 0.0, STOPPED, steady)
-        speed, yaw_rate = self._asked[-1][1:]
+        speed, yaw_rate = self._ideal.newest[1:]
         if speed == 0.0 and yaw_rate == 0.0:
             return self._send(speed, yaw_rate, PASSED, steady)
         error = self.error(steady)
@@ -175,28 +177,17 @@ class Replanner:
         if target is None or steady - self._target_at > self.config.prediction_timeout:
             return None
         times = self._odometry.times
-        if not len(times) or not self._asked:
+        if not len(times):
             return None
-        wanted = int(times[-1]) - round(1e9 * self.config.memory)
-        first = int(np.searchsorted(times, wanted))
-        start_ns = max(int(times[first]), self._asked[0].stamp_ns)
-        first = int(np.searchsorted(times, start_ns))
-        if first >= len(times) or target.stamp_ns <= times[first]:
+        first = int(np.searchsorted(times, times[-1] - round(1e9 * self.config.memory)))
+        starts = times[first] - self._dead_times_ns
+        starts = starts[self._ideal.known(starts)]
+        if not len(starts) or target.stamp_ns <= times[first]:
             return None
-        reference = self._ideal(int(times[first]), self._odometry.values[first], target.stamp_ns)
-        return se2.between(target.pose, reference)
-
-    def _ideal(self, start_ns: int, start: Array, end_ns: int) -> Array:
-        """Return the pose of a robot that does at once what upstream asks, from start to end."""
-        pose = start
-        ends = [command.stamp_ns for command in list(self._asked)[1:]] + [end_ns]
-        for command, until_ns in zip(self._asked, ends):
-            begin = max(command.stamp_ns, start_ns)
-            seconds = 1e-9 * (min(until_ns, end_ns) - begin)
-            if seconds > 0.0:
-                motion = [command.speed * seconds, 0.0, command.yaw_rate * seconds]
-                pose = se2.compose(pose, se2.exp(motion))
-        return pose
+        moved = self._ideal.moved(starts, starts + (target.stamp_ns - times[first]))
+        errors = se2.between(target.pose, se2.compose(self._odometry.values[first], moved))
+        sizes = np.hypot(np.hypot(errors[:, 0], errors[:, 1]), _LEVER * errors[:, 2])
+        return np.asarray(errors[np.argmin(sizes)])
 
     def _correction(self, error: Array, speed: float) -> tuple[float, float]:
         """Return the bounded change of [speed [m/s], yaw rate [rad/s]]."""

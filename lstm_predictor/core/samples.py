@@ -6,7 +6,7 @@ functions read both. Anything that must not reach the window raises `BadMessage`
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 
 class BadMessage(ValueError):
@@ -40,6 +40,18 @@ class Command(NamedTuple):
     yaw_rate: float  # [rad/s]
 
 
+def read_pose(pose: Any) -> tuple[float, float, float]:
+    """
+    Return x [m], y [m] and yaw [rad] of a geometry_msgs/Pose.
+
+    Raise BadMessage for a value that is not finite or a quaternion of norm zero.
+    """
+    x, y = pose.position.x, pose.position.y
+    if not (math.isfinite(x) and math.isfinite(y)):
+        raise BadMessage(f'position is ({x}, {y})')
+    return x, y, yaw_of(pose.orientation)
+
+
 def stamp_ns(header: Any) -> int:
     """
     Return the time of a message header in nanoseconds.
@@ -52,17 +64,19 @@ def stamp_ns(header: Any) -> int:
     return nanoseconds
 
 
+Reading = TypeVar('Reading', Odometry, Imu, Command)
+
+
 def read_odometry(message: Any) -> Odometry:
     """
     Return the reading in a nav_msgs/Odometry.
 
     Raise BadMessage for a zero stamp, a value that is not finite or a quaternion of norm zero.
     """
-    position = message.pose.pose.position
     twist = message.twist.twist
     return _finite(Odometry(
-        stamp_ns(message.header), position.x, position.y,
-        yaw_of(message.pose.pose.orientation), twist.linear.x, twist.angular.z))
+        stamp_ns(message.header), *read_pose(message.pose.pose), twist.linear.x,
+        twist.angular.z))
 
 
 def read_imu(message: Any) -> Imu:
@@ -110,7 +124,7 @@ def yaw_of(quaternion: Any) -> float:
     return math.atan2(2.0 * (w * z + x * y), norm - 2.0 * (y * y + z * z))
 
 
-def _finite(reading: Any) -> Any:
+def _finite(reading: Reading) -> Reading:
     """Return the reading, or raise BadMessage that names its first value that is not finite."""
     for name, value in zip(reading._fields, reading):
         if not math.isfinite(value):

@@ -3,6 +3,7 @@
 import signal
 import sys
 from collections.abc import Callable
+from threading import Event
 
 import rclpy
 from rclpy.executors import Executor, SingleThreadedExecutor
@@ -20,9 +21,9 @@ def run(make_node: Callable[[], LifecycleNode], args: list[str] | None = None) -
     while it can still publish.
     """
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    stop: Future[None] = Future()
+    stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.done() or stop.set_result(None))
+        signal.signal(number, lambda *_: stop.set())
     node = None
     try:
         try:
@@ -34,10 +35,8 @@ def run(make_node: Callable[[], LifecycleNode], args: list[str] | None = None) -
             return 1
         executor = make_executor()
         executor.add_node(node)
-        # In one long spin EventsExecutor keeps a core busy on some builds, and Python handles
-        # a signal only between two waits.
-        while rclpy.ok() and not stop.done():
-            executor.spin_until_future_complete(stop, timeout_sec=0.1)
+        while rclpy.ok() and not stop.is_set():
+            spin(executor, 0.1)
         _end(node)
         return 0
     finally:
@@ -53,6 +52,17 @@ def make_executor() -> Executor:
     except ImportError:
         return SingleThreadedExecutor()
     return EventsExecutor()
+
+
+def spin(executor: Executor, seconds: float) -> None:
+    """
+    Run callbacks for a while.
+
+    In one endless spin EventsExecutor keeps a core busy on some builds, and Python handles a
+    signal only between two waits. The future is a new one each time, because each wait leaves a
+    callback on it.
+    """
+    executor.spin_until_future_complete(Future(), timeout_sec=seconds)
 
 
 def _start(node: LifecycleNode) -> bool:

@@ -1,6 +1,6 @@
 """Plays a recording on the topics that the predictor hears, with its clock."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 import time
 from typing import Any
 
@@ -30,14 +30,19 @@ class Player:
         """Return whether somebody listens to every topic."""
         return all(publisher.get_subscription_count() for publisher in self._publishers.values())
 
-    def play(self, messages: Iterable[Message], rate: float) -> Iterator[Message]:
-        """Publish each message when its time has come, `rate` times faster, and yield it."""
+    def play(self, messages: Iterable[Message], rate: float, wait: Callable[[float], None]
+             ) -> Iterator[Message]:
+        """
+        Publish each message when its time has come, `rate` times faster, and yield it.
+
+        `wait` lets so many seconds pass.
+        """
         begin: tuple[int, float] | None = None
         for message in messages:
             if begin is None:
                 begin = (message.receive_ns, time.monotonic())
             due = begin[1] + 1e-9 * (message.receive_ns - begin[0]) / rate
-            time.sleep(max(0.0, due - time.monotonic()))
+            wait(due - time.monotonic())
             self._tell_time(message.receive_ns)
             publisher: Any = self._publishers[message.topic]
             publisher.publish(message.data)

@@ -18,11 +18,14 @@ class Recorder:
 
     def __init__(self, node: Node, types: dict[str, str], sink: Callable[[Message], None]) -> None:
         """Subscribe to topics by name, with their types such as nav_msgs/msg/Odometry."""
+        self.counts = {topic: 0 for topic in types}
         self._sink = sink
-        for topic, kind in types.items():
+        self._subscriptions = [
             node.create_subscription(
                 message_class(kind), topic, partial(self._on_message, topic, kind), _QOS,
                 raw=True)
+            for topic, kind in types.items()]
 
     def _on_message(self, topic: str, kind: str, data: bytes) -> None:
+        self.counts[topic] += 1
         self._sink(Message(time.time_ns(), topic, kind, data))

@@ -129,9 +129,7 @@ class ReplannerNode(LifecycleNode):
         wanted_ns = begin_ns + round(1e9 * self._config.correction_horizon)
         stamps = [samples.stamp_ns(pose.header) for pose in path.poses]
         index = min(int(np.searchsorted(stamps, wanted_ns)), len(stamps) - 1)
-        pose = path.poses[index].pose
-        return Target(stamps[index], np.array([
-            pose.position.x, pose.position.y, samples.yaw_of(pose.orientation)]))
+        return Target(stamps[index], np.array(samples.read_pose(path.poses[index].pose)))
 
     def _read(self, topic: str, read: Any, *message: Any) -> Any:
         """Return the reading of a message, or None where it is bad or the node not active."""
