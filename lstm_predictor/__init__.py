@@ -1,0 +1,15 @@
+"""
+On-line LSTM prediction for a mobile robot, and a velocity command replanned from it.
+
+The map::
+
+    core      what runs on the robot, without ROS: window, model, prediction, replanning
+    nodes     the rclpy nodes: convert a message, call core, publish
+    bags      rosbag2 recordings in and out
+    sim       a TurtleBot3 in MuJoCo, its drivers and courses
+    learning  simulated fleet to windows to weights to model file, and how it scores
+    cli       the command lines: demo, replay, train
+
+Imports point inwards: core <- bags <- learning, sim <- nodes <- cli. `docs/architecture.md` walks
+one message and one training run through it.
+"""

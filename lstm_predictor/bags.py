@@ -14,7 +14,7 @@ import numpy as np
 
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Reader, ReaderError, StoragePlugin, Writer
-from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys import get_typestore, Stores
 
 _TYPESTORE = get_typestore(Stores.LATEST)
 _ODOMETRY = 'nav_msgs/msg/Odometry'

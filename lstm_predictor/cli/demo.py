@@ -9,6 +9,8 @@ import shutil
 import sys
 import time
 
+from geometry_msgs.msg import PoseWithCovarianceStamped
+
 from lstm_predictor.bags import BagError, BagWriter
 from lstm_predictor.cli import demo_report
 from lstm_predictor.cli.processes import NodeDied, Nodes, own_domain
@@ -19,8 +21,6 @@ from lstm_predictor.nodes.commands import CommandPublisher
 from lstm_predictor.nodes.recorder import Recorder
 from lstm_predictor.sim.courses import figure_of_eight
 from lstm_predictor.sim.pursuit import PurePursuit
-
-from geometry_msgs.msg import PoseWithCovarianceStamped
 
 from nav_msgs.msg import Odometry
 
@@ -139,8 +139,9 @@ def run(name: str, chain: Run, given: argparse.Namespace) -> None:
 
 
 def _all_there(node: Node, chain: Run) -> bool:
-    return node.count_subscribers(chain.commands) > 1 and node.count_publishers('/predicted_pose') > 0 \
-        and node.count_subscribers('/predicted_path') > 1
+    return node.count_subscribers(chain.commands) > 1 and \
+        node.count_publishers('/predicted_pose') > 0 and \
+        node.count_subscribers('/predicted_path') > 1
 
 
 def _show(passed: float, seconds: float, rmse: float) -> None:

@@ -8,7 +8,7 @@ import sys
 import time
 
 from lstm_predictor.bags import BagError, Recording, Topics
-from lstm_predictor.cli.predictions import Compared, compare, join
+from lstm_predictor.cli.predictions import compare, Compared, join
 from lstm_predictor.cli.processes import NodeDied, Nodes, own_domain
 from lstm_predictor.cli.session import Session, session
 from lstm_predictor.core import artifact, samples

@@ -6,9 +6,9 @@ scored, and a few golden inputs with their outputs. `load` refuses whatever does
 A TorchScript file is code; `sha256` pins it.
 """
 
+from dataclasses import asdict, dataclass, field
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -166,8 +166,8 @@ def _check_golden(path: Path, artifact: Artifact) -> None:
         if result.shape != wanted.shape:
             raise ModelFileError(
                 f'model file {path} returns shape {result.shape}, its contract {wanted.shape}')
-        error = np.max(np.abs(result - wanted) / (1.0 + np.abs(wanted)))
-        if not error < _TOLERANCE:
+        miss = np.max(np.abs(result - wanted) / (1.0 + np.abs(wanted)))
+        if not miss < _TOLERANCE:
             raise ModelFileError(
-                f'model file {path} misses its golden output by {error:.2g}: damaged, or made '
+                f'model file {path} misses its golden output by {miss:.2g}: damaged, or made '
                 f'for another version of torch')

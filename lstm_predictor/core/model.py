@@ -12,7 +12,7 @@ Every window is divided by its own largest speeds, so that one set of weights se
 from lstm_predictor.core.window import FEATURE, FEATURES
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 
 _LINEAR = [FEATURE[name] for name in (
     'speed', 'pose_speed', 'pose_side_speed', 'imu_acceleration', 'command_speed')]
@@ -24,7 +24,7 @@ _CHOLESKY = 6  # numbers in a lower triangle of 3 x 3
 
 
 class MotionLstm(nn.Module):
-    """Window (B, W, F) and commands (B, H, 3) to poses (B, H, 3) and error factors (B, H, 3, 3)."""
+    """Window (B, W, F), commands (B, H, 3) to poses (B, H, 3), error factors (B, H, 3, 3)."""
 
     def __init__(self, hidden: int = 64, horizon: int = 40, step: float = 0.05,
                  prior_rows: int = 3, slowest: tuple[float, float] = (0.05, 0.2)) -> None:

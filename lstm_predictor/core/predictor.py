@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lstm_predictor.core.artifact import Artifact, open_commands
-from lstm_predictor.core.prediction import Prediction, in_odometry_frame
+from lstm_predictor.core.prediction import in_odometry_frame, Prediction
 from lstm_predictor.core.samples import Command, Imu, Odometry
 from lstm_predictor.core.window import Window
 
@@ -62,10 +62,11 @@ class Predictor:
             return None
         anchor_ns = int(self.window.odometry.times[-1])
         step_ns = self.window.config.step_ns
-        if self._due_ns is not None and anchor_ns < self._due_ns - _EARLY * step_ns:
+        due_ns = anchor_ns if self._due_ns is None else self._due_ns
+        if anchor_ns < due_ns - _EARLY * step_ns:
             return None
-        late = self._due_ns is None or anchor_ns > self._due_ns + step_ns
-        self._due_ns = (anchor_ns if late else self._due_ns) + step_ns
+        # A step later than that has been missed; the next ones are counted from here.
+        self._due_ns = (due_ns if anchor_ns <= due_ns + step_ns else anchor_ns) + step_ns
         return self.predict(anchor_ns)
 
     def ready(self) -> bool:

@@ -51,7 +51,7 @@ class IdealRobot:
         """Return the motion from known stamps to later ones [ns] (n,), in the body: (n, 3)."""
         stamps = np.array([command.stamp_ns for command in self._asked], dtype=np.int64)
         twists = np.array([(command.speed, 0.0, command.yaw_rate) for command in self._asked])
-        corners = [np.zeros(3)]
+        corners: list[Array] = [np.zeros(3)]
         for step in np.diff(stamps)[:, None] * 1e-9 * twists[:-1]:
             corners.append(se2.compose(corners[-1], se2.exp(step)))
         poses = np.array(corners)  # at each stamp, in the frame of the first

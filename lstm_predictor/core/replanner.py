@@ -14,8 +14,8 @@ that the prediction agrees with best. What is left is a wrong gain, slip or a dr
 No torch here: the process that runs this stays small.
 """
 
-import math
 from dataclasses import dataclass
+import math
 
 from lstm_predictor.core import se2
 from lstm_predictor.core.reference import IdealRobot

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 
 from lstm_predictor.core.samples import Command, Imu, Odometry
-from lstm_predictor.sim.drivers import DRIVERS, Driver
+from lstm_predictor.sim.drivers import Driver, DRIVERS
 from lstm_predictor.sim.readings import sample
 from lstm_predictor.sim.robot import Robot, TippedOver
 from lstm_predictor.sim.robot_config import RobotConfig

@@ -1,8 +1,8 @@
 """From the command line to a spinning lifecycle node and out again, in one place."""
 
+from collections.abc import Callable
 import signal
 import sys
-from collections.abc import Callable
 from threading import Event
 
 import rclpy

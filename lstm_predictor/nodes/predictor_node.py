@@ -1,11 +1,11 @@
 """The predictor node: odometry, IMU and commands in, where the robot will be out."""
 
-import time
 from dataclasses import dataclass
 from pathlib import Path as FilePath
+import time
 from typing import Any
 
-from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+from ament_index_python.packages import get_package_share_directory, PackageNotFoundError
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 

@@ -18,7 +18,7 @@ class Recorder:
 
     def __init__(self, node: Node, types: dict[str, str], sink: Callable[[Message], None]) -> None:
         """Subscribe to topics by name, with their types such as nav_msgs/msg/Odometry."""
-        self.counts = {topic: 0 for topic in types}
+        self.counts = dict.fromkeys(types, 0)
         self._sink = sink
         self._subscriptions = [
             node.create_subscription(

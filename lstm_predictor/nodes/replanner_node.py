@@ -1,7 +1,7 @@
 """The replanner node: the upstream command in, what the robot shall do out."""
 
-import time
 from dataclasses import dataclass
+import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus

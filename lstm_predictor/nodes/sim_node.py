@@ -1,7 +1,7 @@
 """The sim node: a TurtleBot3 in MuJoCo with the topics, frames and rates of turtlebot3_gazebo."""
 
-import time
 from dataclasses import dataclass
+import time
 from typing import Any
 
 from geometry_msgs.msg import TransformStamped, Twist, TwistStamped

@@ -4,10 +4,10 @@ import math
 from pathlib import Path
 from typing import NamedTuple
 
-import mujoco
-
 from lstm_predictor.sim.readings import GroundTruth
 from lstm_predictor.sim.robot_config import RobotConfig
+
+import mujoco
 
 STEP_NS = 2_500_000  # [ns] longest step; times that are whole steps are met by whole steps
 _STEP = STEP_NS * 1e-9  # [s]

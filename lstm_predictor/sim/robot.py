@@ -2,14 +2,14 @@
 
 import math
 
-import numpy as np
-
 from lstm_predictor.sim.actuation import Drive, WHEEL_SEPARATION
 from lstm_predictor.sim.plant import Plant, STEP_NS
 from lstm_predictor.sim.readings import GroundTruth, Reading
 from lstm_predictor.sim.robot_config import RobotConfig
 from lstm_predictor.sim.sensors import Imu, WHEEL_RADIUS, Wheels
 from lstm_predictor.sim.slip_patches import SlipPatches
+
+import numpy as np
 
 _TICK_NS = 4 * STEP_NS  # [ns] period in which the motors' references and the floor are looked at
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 import math
 
-import numpy as np
-
 from lstm_predictor.sim.actuation import WHEEL_SEPARATION
 from lstm_predictor.sim.plant import Plant
 from lstm_predictor.sim.readings import ImuReading, JointReading, OdometryReading
 from lstm_predictor.sim.robot_config import RobotConfig
+
+import numpy as np
 
 WHEEL_RADIUS = 0.033  # [m] nominal
 ENCODER_TICK = math.tau / 4096  # [rad]
