@@ -14,6 +14,7 @@ import numpy as np
 
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Reader, ReaderError, StoragePlugin, Writer
+from rosbags.serde import SerdeError
 from rosbags.typesys import get_typestore, Stores
 
 _TYPESTORE = get_typestore(Stores.LATEST)
@@ -37,7 +38,10 @@ class Message:
 
     def decoded(self) -> Any:
         """Return the message with the same fields as rclpy's."""
-        return _TYPESTORE.deserialize_cdr(self.data, self.msgtype)
+        try:
+            return _TYPESTORE.deserialize_cdr(self.data, self.msgtype)
+        except SerdeError as error:
+            raise samples.BadMessage(f'no {self.msgtype}: {error}') from None
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,7 @@ class Recording:
     def readings(self) -> Iterator[Odometry | Imu | Command]:
         """Yield the readings on the odometry's clock; bad messages are counted in `refused`."""
         offset = ClockOffset()
+        self.refused = {}
         for message in self.messages():
             try:
                 reading = self._reading(message, offset)
@@ -113,7 +118,8 @@ class Recording:
         """Return the largest speed [m/s] and yaw rate [rad/s] that the odometry shows."""
         found = np.array([reading[4:6] for reading in self.readings()
                           if isinstance(reading, Odometry)] or [(0.0, 0.0)])
-        # The largest that are not single outliers.
+        # TurtleBot3's driver says 125.7 rad/s where the yaw wraps, and some are outliers.
+        found = found[np.abs(found[:, 1]) < 20.0]
         speed, yaw_rate = np.quantile(np.abs(found), 0.999, axis=0)
         return max(float(speed), 0.01), max(float(yaw_rate), 0.01)
 

@@ -147,6 +147,10 @@ def _contract(path: Path, text: str | bytes) -> Contract:
     if contract.schema != SCHEMA:
         raise ModelFileError(
             f'model file {path} has schema {contract.schema}, this version reads {SCHEMA}')
+    try:
+        contract.window_config(1.0, 1.0)
+    except (TypeError, ValueError) as error:
+        raise ModelFileError(f'model file {path}: contract.json is wrong ({error})') from None
     if contract.features != expected:
         raise ModelFileError(
             f'model file {path} has features {contract.features}, this version makes {expected}')
@@ -158,10 +162,17 @@ def _check_golden(path: Path, artifact: Artifact) -> None:
     try:
         results = artifact.predict(golden['window'], golden['commands'])
         expected = [np.asarray(golden[name], dtype=float) for name in ('poses', 'factors')]
-    except (KeyError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[-1][:120]
         raise ModelFileError(f'model file {path} does not run on its golden input ({reason})') \
             from None
+    for name, axis, count in (('window', 1, artifact.contract.window),
+                              ('commands', 1, artifact.contract.horizon)):
+        found = np.shape(golden[name])[axis]
+        if found != count:
+            what = 'window' if name == 'window' else 'horizon'
+            raise ModelFileError(
+                f'model file {path} says {what} is {count}, its golden input has {found}')
     for result, wanted in zip(results, expected):
         if result.shape != wanted.shape:
             raise ModelFileError(

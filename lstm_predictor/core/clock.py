@@ -3,12 +3,15 @@
 from collections import deque
 from statistics import median_low
 
+_JUMP_NS = 1_000_000_000
+
 
 class ClockOffset:
     """
     The median of (receive time - stamp) over the last messages.
 
     A Twist carries no stamp: its time of receipt, less this offset, is on the odometry's clock.
+    Where one of the clocks jumps, what was before counts no more.
     """
 
     def __init__(self, count: int = 101) -> None:
@@ -22,8 +25,7 @@ class ClockOffset:
 
     def add(self, receive_ns: int, stamp_ns: int) -> None:
         """Take the time of receipt and the stamp of a message [ns]."""
-        self._offsets.append(receive_ns - stamp_ns)
-
-    def reset(self) -> None:
-        """Forget every message."""
-        self._offsets.clear()
+        offset_ns = receive_ns - stamp_ns
+        if abs(offset_ns - self.offset_ns) > _JUMP_NS:
+            self._offsets.clear()
+        self._offsets.append(offset_ns)

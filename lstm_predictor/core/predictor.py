@@ -23,7 +23,7 @@ class PredictorConfig:
 
     def __post_init__(self) -> None:
         """Raise ValueError that names the field and its value."""
-        if len(self.max_velocity) != 3 or not min(self.max_velocity[::2]) > 0.0:
+        if len(self.max_velocity) != 3 or not all(v > 0.0 for v in self.max_velocity[::2]):
             raise ValueError(
                 f'max_velocity must be [x, y, yaw rate] with positive x and yaw rate, is '
                 f'{list(self.max_velocity)}')
@@ -54,6 +54,8 @@ class Predictor:
             return False
         if isinstance(reading, Odometry) and self._jumped_back(reading.stamp_ns):
             self.reset()
+        if not isinstance(reading, Odometry) and self._ahead(reading.stamp_ns):
+            return False
         return self.window.add(reading)
 
     def predict_if_due(self) -> Prediction | None:
@@ -82,6 +84,10 @@ class Predictor:
         return in_odometry_frame(
             anchor_ns, self.window.config.step_ns, self.window.poses(anchors)[0], rows[0],
             poses[0], factors[0])
+
+    def _ahead(self, stamp_ns: int) -> bool:
+        times = self.window.odometry.times
+        return len(times) > 0 and stamp_ns > times[-1] + 1e9 * self.config.max_step_back
 
     def _jumped_back(self, stamp_ns: int) -> bool:
         times = self.window.odometry.times

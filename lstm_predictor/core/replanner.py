@@ -187,7 +187,8 @@ class Replanner:
         moved = self._ideal.moved(starts, starts + (target.stamp_ns - times[first]))
         errors = se2.between(target.pose, se2.compose(self._odometry.values[first], moved))
         sizes = np.hypot(np.hypot(errors[:, 0], errors[:, 1]), _LEVER * errors[:, 2])
-        return np.asarray(errors[np.argmin(sizes)])
+        # Poses too far apart for a number make a distance that is none.
+        return np.asarray(errors[np.argmin(sizes)]) if np.isfinite(errors).all() else None
 
     def _correction(self, error: Array, speed: float) -> tuple[float, float]:
         """Return the bounded change of [speed [m/s], yaw rate [rad/s]]."""

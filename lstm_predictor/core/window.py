@@ -168,9 +168,12 @@ class Window:
         hold_ns = _IMU_HOLD_STEPS * self.config.step_ns
         valid = (end > 0) & (times_ns - times[newest] <= hold_ns)
         begin = np.minimum(begin, newest)
-        total = np.concatenate([np.zeros((1, 2)), np.cumsum(values, axis=0)])
-        count = (newest + 1 - begin)[..., None]
-        mean = (total[newest + 1] - total[begin]) / count
+        # Sums of their own for each step: a difference of running sums would keep for ever what
+        # one absurd reading costs in digits.
+        edges = np.stack([begin, newest + 1], axis=-1).ravel()
+        padded = np.concatenate([values, np.zeros((1, 2))])
+        sums = np.add.reduceat(padded, edges, axis=0)[::2].reshape(*times_ns.shape, 2)
+        mean = sums / (newest + 1 - begin)[..., None]
         result[..., :2] = np.where(valid[..., None], mean, 0.0)
         result[..., 2] = valid
         return result

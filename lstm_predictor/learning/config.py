@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from lstm_predictor.core.window import WindowConfig
 from lstm_predictor.learning.fleet import FleetConfig
@@ -42,6 +42,8 @@ def load(path: Path) -> TrainConfig:
         content = yaml.safe_load(path.read_text())
     except OSError as error:
         raise ConfigError(f'{path}: {error.strerror}') from None
+    except UnicodeDecodeError:
+        raise ConfigError(f'{path} is not a text file') from None
     except yaml.YAMLError as error:
         reason = ' '.join(str(error).split())
         raise ConfigError(f'{path} is not YAML: {reason}') from None
@@ -62,8 +64,23 @@ def _build(kind: Any, content: Any, where: str) -> Any:
             value = _build(hints[key], value, f'{where}: {key}')
         elif isinstance(value, list):
             value = tuple(value)
+        if not _fits(value, hints[key]):
+            raise ConfigError(f'{where}: {key} must be {_name(hints[key])}, is {value!r}')
         values[key] = value
     try:
         return kind(**values)
     except (TypeError, ValueError) as error:
         raise ConfigError(f'{where}: {error}') from None
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if get_origin(kind) is tuple:
+        return isinstance(value, tuple) and len(value) == len(get_args(kind)) and all(
+            map(_fits, value, get_args(kind)))
+    if kind is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_dataclass(kind) or type(value) is kind
+
+
+def _name(kind: Any) -> str:
+    return str(kind) if get_origin(kind) else str(kind.__name__)

@@ -7,6 +7,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 
 from lstm_predictor.core import samples
+from lstm_predictor.core.clock import ClockOffset
 from lstm_predictor.core.replanner import (
     IDLE, Output, Replanner, ReplannerConfig, STOPPED, Target, UNCORRECTED)
 from lstm_predictor.nodes import health, parameters
@@ -84,8 +85,8 @@ class ReplannerNode(LifecycleNode):
 
     def _open_topics(self) -> None:
         self._last = Output(0.0, 0.0, IDLE)
+        self._offset = ClockOffset()
         self._sent_at = 0.0  # [s] steady
-        self._lateral = 0.0
         self._inputs = {
             'cmd_vel_in': health.Input('cmd_vel_in', needed=False),
             'predicted_path': health.Input('predicted_path', needed=False),
@@ -102,16 +103,18 @@ class ReplannerNode(LifecycleNode):
             self.create_timer(self._config.diagnostics_period, self._report, clock=steady)]
 
     def _on_upstream(self, message: Any) -> None:
-        now_ns = int(self.get_clock().now().nanoseconds)
-        command = self._read('cmd_vel_in', samples.read_command, message, now_ns)
+        command = self._read('cmd_vel_in', samples.read_command, message, 0)
         if command is not None:
-            # The stamp may be of another machine; what counts here is when it was asked.
-            self._replanner.set_upstream(command._replace(stamp_ns=now_ns), time.monotonic())
+            # Its stamp may be of another machine; what counts is when it was heard, by the
+            # clock of the odometry that it is compared with.
+            heard_ns = self._now_ns() - self._offset.offset_ns
+            self._replanner.set_upstream(command._replace(stamp_ns=heard_ns), time.monotonic())
             self._send()
 
     def _on_odometry(self, message: Odometry) -> None:
         odometry = self._read('odom', samples.read_odometry, message)
         if odometry is not None:
+            self._offset.add(self._now_ns(), odometry.stamp_ns)
             self._replanner.set_odometry(odometry)
 
     def _on_path(self, message: Path) -> None:
@@ -158,8 +161,10 @@ class ReplannerNode(LifecycleNode):
     def _report(self) -> None:
         entries = [topic.status(time.monotonic()) for topic in self._inputs.values()]
         entries.append(self._replanning_status())
-        now_ns = int(self.get_clock().now().nanoseconds)
-        self._diagnostics.publish(health.report('replanner', now_ns, entries))
+        self._diagnostics.publish(health.report('replanner', self._now_ns(), entries))
+
+    def _now_ns(self) -> int:
+        return int(self.get_clock().now().nanoseconds)
 
     def _replanning_status(self) -> DiagnosticStatus:
         level = health.WARN if self._last.reason in (STOPPED, UNCORRECTED) else health.OK

@@ -1,0 +1,262 @@
+"""A model file is what was trained, or it is refused in one line that names it."""
+
+from dataclasses import asdict, replace
+import functools
+import hashlib
+import json
+from pathlib import Path
+import random
+import shutil
+
+from lstm_predictor.core.artifact import (
+    Artifact, Contract, file_sha256, load, ModelFileError, open_commands, save)
+from lstm_predictor.core.model import MotionLstm
+from lstm_predictor.core.window import FEATURES
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+SHIPPED = Path(__file__).parents[1] / 'models' / 'turtlebot3.pt'
+CONTRACT = Contract(rate=20.0, window=10, horizon=8, max_gap=0.5, command_memory=2.0,
+                    robots='none', scores={'a': 1.0})
+RANDOM = np.random.default_rng(0)
+WINDOW = RANDOM.normal(size=(2, 10, len(FEATURES)))
+COMMANDS = np.concatenate([RANDOM.normal(size=(2, 8, 2)), np.ones((2, 8, 1))], axis=-1)
+
+
+@pytest.fixture(autouse=True, scope='module')
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def model_of(hidden=8):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = MotionLstm(hidden=hidden, horizon=8)
+        nn.init.normal_(model.head.weight, std=0.3)
+    return model
+
+
+@functools.cache
+def scripted(kind):
+    return torch.jit.script(model_of() if kind is MotionLstm else kind())
+
+
+def save_raw(path, contract, kind=MotionLstm):
+    """Write an archive with any contract, past the checks of `save`."""
+    extra = {} if contract is None else {'contract.json': contract}
+    torch.jit.save(scripted(kind), str(path), _extra_files=extra)
+
+
+@pytest.fixture(scope='module')
+def saved(tmp_path_factory):
+    """Return a good model file and its contract; a test that changes it makes a copy."""
+    path = tmp_path_factory.mktemp('model') / 'good.pt'
+    return path, save(path, model_of(), CONTRACT, WINDOW, COMMANDS)
+
+
+def assert_refused(path, *words, **options):
+    with pytest.raises(ModelFileError) as refused:
+        load(path, **options)
+    text = str(refused.value)
+    assert len(text.splitlines()) == 1 and str(path) in text
+    for word in words:
+        assert word in text
+
+
+class Sum(nn.Module):
+    def forward(self, x):
+        return x + 1.0
+
+
+class TwoFaced(nn.Module):
+    """Predicts something else when it is scripted."""
+
+    def __init__(self):
+        super().__init__()
+        self.model = model_of()
+
+    def forward(self, window, commands):
+        poses, factors = self.model(window, commands)
+        if torch.jit.is_scripting():
+            poses = poses + 0.01
+        return poses, factors
+
+
+def test_what_is_loaded_is_what_was_saved(saved):
+    path, contract = saved
+    loaded = load(path)
+    assert loaded.contract == contract
+    assert asdict(replace(loaded.contract, golden={})) == asdict(CONTRACT)
+    window, commands = RANDOM.normal(size=WINDOW.shape), 0.5 * COMMANDS
+    for one, other in zip(loaded.predict(window, commands),
+                          Artifact(model_of(), CONTRACT).predict(window, commands)):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_the_archive_loads_without_this_package(saved):
+    poses, factors = torch.jit.load(str(saved[0]))(
+        torch.tensor(WINDOW, dtype=torch.float32), torch.tensor(COMMANDS, dtype=torch.float32))
+    assert poses.shape == (2, 8, 3) and factors.shape == (2, 8, 3, 3)
+
+
+def test_the_contract_gives_the_window_of_a_robot(saved):
+    window = load(saved[0]).contract.window_config(0.3, 1.5)
+    assert (window.rate, window.length, window.max_speed, window.max_yaw_rate) == (
+        20.0, 10, 0.3, 1.5)
+
+
+def test_open_commands_are_not_given():
+    assert open_commands(3, 8).shape == (3, 8, 3) and not open_commands(3, 8)[..., 2].any()
+
+
+def test_the_right_hash_is_accepted_in_either_case(saved):
+    digest = hashlib.sha256(saved[0].read_bytes()).hexdigest()
+    assert file_sha256(saved[0]) == digest
+    assert load(saved[0], sha256=digest.upper()).contract == saved[1]
+
+
+def test_another_hash_is_refused(saved):
+    assert_refused(saved[0], 'f' * 64, file_sha256(saved[0]), sha256='f' * 64)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    assert_refused(tmp_path / 'none.pt', 'does not exist')
+
+
+def test_a_folder_is_refused(tmp_path):
+    assert_refused(tmp_path)
+
+
+@pytest.mark.parametrize('content', [
+    b'', b'hello\nworld\n', b'PK\x03\x04' + bytes(100), random.Random(0).randbytes(5000)],
+    ids=['empty', 'text', 'half a zip', 'random'])
+def test_a_file_that_is_no_archive_is_refused(tmp_path, content):
+    path = tmp_path / 'foreign.pt'
+    path.write_bytes(content)
+    assert_refused(path, 'TorchScript')
+
+
+@pytest.mark.parametrize('share', [0.1, 0.5, 0.9, 0.999])
+def test_a_truncated_file_is_refused(tmp_path, saved, share):
+    path = tmp_path / 'short.pt'
+    content = saved[0].read_bytes()
+    path.write_bytes(content[:int(share * len(content))])
+    assert_refused(path)
+
+
+def test_saved_weights_are_no_model_file(tmp_path):
+    torch.save(model_of().state_dict(), tmp_path / 'weights.pt')
+    assert_refused(tmp_path / 'weights.pt', 'TorchScript')
+
+
+def test_a_foreign_archive_is_refused(tmp_path):
+    save_raw(tmp_path / 'foreign.pt', None, Sum)
+    assert_refused(tmp_path / 'foreign.pt', 'contract.json')
+
+
+def test_a_foreign_archive_with_a_stolen_contract_is_refused(tmp_path, saved):
+    save_raw(tmp_path / 'foreign.pt', json.dumps(asdict(saved[1])), Sum)
+    assert_refused(tmp_path / 'foreign.pt', 'golden')
+
+
+@pytest.mark.parametrize('text', [
+    '{', '[]', '3', 'null', '{}', '{"rate": 20.0}'])
+def test_a_contract_that_is_none_is_refused(tmp_path, text):
+    save_raw(tmp_path / 'model.pt', text)
+    assert_refused(tmp_path / 'model.pt', 'contract.json')
+
+
+@pytest.mark.parametrize('change, word', [
+    ({'schema': 2}, 'schema'),
+    ({'features': [['speed', 'm/s']]}, 'features'),
+    ({'unheard_of': 1}, 'unheard_of'),
+    ({'golden': {}}, 'golden'),
+    ({'golden': []}, 'golden'),
+    ({'golden': {'window': [1.0], 'commands': [], 'poses': [], 'factors': []}}, 'golden'),
+    ({'window': 11}, 'window'),
+    ({'horizon': 40}, 'horizon'),
+    ({'rate': -20.0}, 'rate'),
+    ({'rate': 'fast'}, 'contract.json'),
+], ids=str)
+def test_a_contract_that_does_not_hold_is_refused(tmp_path, saved, change, word):
+    path = tmp_path / 'model.pt'
+    save_raw(path, json.dumps({**asdict(saved[1]), **change}))
+    assert_refused(path, word)
+
+
+@pytest.mark.parametrize('name', ['window', 'commands', 'poses', 'factors'])
+def test_a_golden_number_that_was_tampered_with_is_refused(tmp_path, saved, name):
+    golden = json.loads(json.dumps(saved[1].golden))
+    golden[name][1][4][0] = (np.asarray(golden[name][1][4][0]) + 0.5).tolist()
+    save_raw(tmp_path / 'model.pt', json.dumps({**asdict(saved[1]), 'golden': golden}))
+    assert_refused(tmp_path / 'model.pt', 'golden')
+
+
+def test_golden_outputs_of_another_shape_are_refused(tmp_path, saved):
+    golden = {**saved[1].golden, 'poses': saved[1].golden['poses'][:1]}
+    save_raw(tmp_path / 'model.pt', json.dumps({**asdict(saved[1]), 'golden': golden}))
+    assert_refused(tmp_path / 'model.pt', 'shape')
+
+
+def test_a_model_that_gives_no_numbers_is_refused(tmp_path, saved):
+    golden = {**saved[1].golden, 'window': np.full(WINDOW.shape, np.nan).tolist()}
+    save_raw(tmp_path / 'model.pt', json.dumps({**asdict(saved[1]), 'golden': golden}))
+    assert_refused(tmp_path / 'model.pt', 'golden')
+
+
+def test_nothing_is_left_where_the_archive_disagrees_with_the_module(tmp_path):
+    with pytest.raises(ModelFileError, match='golden'):
+        save(tmp_path / 'model.pt', TwoFaced(), CONTRACT, WINDOW, COMMANDS)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bad_model_does_not_replace_a_good_one(tmp_path, saved):
+    path = shutil.copy(saved[0], tmp_path / 'model.pt')
+    with pytest.raises(ModelFileError):
+        save(path, TwoFaced(), CONTRACT, WINDOW, COMMANDS)
+    assert load(path).contract == saved[1] and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_model_of_64_cells_is_at_most_a_megabyte(tmp_path):
+    save(tmp_path / 'model.pt', model_of(hidden=64), CONTRACT, WINDOW, COMMANDS)
+    assert (tmp_path / 'model.pt').stat().st_size <= 1_000_000
+
+
+# The model file that comes with the package.
+
+@pytest.fixture(scope='module')
+def shipped():
+    if not SHIPPED.is_file():
+        pytest.skip(f'{SHIPPED.name} has not been trained')
+    return load(SHIPPED)
+
+
+def test_the_shipped_model_is_small_and_knows_where_it_is_from(shipped):
+    assert SHIPPED.stat().st_size <= 1_000_000
+    contract = shipped.contract
+    assert len(contract.data_sha256) == 64 and contract.commit and contract.robots
+    assert len(contract.golden['window']) > 1 and contract.licence == 'Apache-2.0'
+
+
+@pytest.mark.parametrize('group', ['fleet_open', 'fleet_known'])
+def test_the_shipped_model_beats_constant_velocity(shipped, group):
+    scores = shipped.contract.scores[group]
+    at = scores['horizons_s'].index(0.5)
+    lstm, classical = (scores['predictors'][name] for name in ('lstm', 'constant_velocity'))
+    for error in ('position_rmse_m', 'heading_rmse_rad'):
+        assert lstm[error][at] < classical[error][at]
+
+
+def test_the_shipped_model_has_a_card_that_names_its_hash(shipped):
+    assert file_sha256(SHIPPED) in SHIPPED.with_suffix('.md').read_text()
+
+
+def test_the_shipped_model_keeps_a_robot_at_rest_at_rest(shipped):
+    window = np.zeros((1, shipped.contract.window, len(FEATURES)))
+    poses, _ = shipped.predict(window, open_commands(1, shipped.contract.horizon))
+    assert np.abs(poses[0, 9]).max() < 0.02

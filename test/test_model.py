@@ -1,0 +1,189 @@
+"""What holds for the model whatever its weights are."""
+
+from hypothesis import given, settings, strategies as st
+from lstm_predictor.core import se2
+from lstm_predictor.core.model import MotionLstm
+from lstm_predictor.core.window import FEATURE, FEATURES
+import numpy as np
+import pytest
+import torch
+
+HORIZON, ROWS = 12, 10
+LINEAR = [FEATURE[name] for name in (
+    'speed', 'pose_speed', 'pose_side_speed', 'imu_acceleration', 'command_speed')]
+
+seeds = st.integers(0, 2**31 - 1)
+
+
+@pytest.fixture(autouse=True, scope='module')
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with torch.inference_mode():
+        yield
+    torch.set_num_threads(before)
+
+
+def model_of(seed=0, spread=0.3):
+    """Return a model with random weights, in the head too; spread 0 leaves it untrained."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = MotionLstm(hidden=8, horizon=HORIZON).eval()
+        torch.nn.init.normal_(model.head.weight, std=spread)
+        torch.nn.init.normal_(model.head.bias, std=spread)
+    return model
+
+
+def inputs(seed, count=3):
+    """Return random windows (n, W, F) and commands of which some are open (n, H, 3)."""
+    rng = np.random.default_rng(seed)
+    window = rng.normal(size=(count, ROWS, len(FEATURES)))
+    commands = rng.normal(size=(count, HORIZON, 3))
+    commands[..., 2] = rng.random((count, HORIZON)) < 0.6
+    return torch.tensor(window, dtype=torch.float32), torch.tensor(commands, dtype=torch.float32)
+
+
+def assert_same(results, expected, **tolerance):
+    for one, other in zip(results, expected, strict=True):
+        torch.testing.assert_close(one, other, **tolerance)
+
+
+MODEL = model_of()
+
+
+@pytest.fixture(scope='module')
+def scripted():
+    return torch.jit.script(model_of())
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=seeds, count=st.integers(1, 5))
+def test_torchscript_gives_what_the_module_gives(scripted, seed, count):
+    """At every call anew: the archive keeps nothing from one window to the next."""
+    window, commands = inputs(seed, count)
+    assert_same(scripted(window, commands), MODEL(window, commands), rtol=1e-4, atol=1e-5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=seeds)
+def test_a_window_does_not_feel_the_others_of_its_batch(scripted, seed):
+    window, commands = inputs(seed, 6)
+    one_by_one = [scripted(window[i:i + 1], commands[i:i + 1]) for i in range(6)]
+    assert_same(scripted(window, commands), [torch.cat(parts) for parts in zip(*one_by_one)],
+                rtol=1e-4, atol=1e-5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seeds)
+def test_untrained_it_predicts_its_prior(seed):
+    window, commands = inputs(seed)
+    poses, _ = MotionLstm(hidden=8, horizon=HORIZON)(window, commands)
+    mean = window[:, -3:, :2].double().mean(dim=1).numpy()
+    twist = np.stack([mean[:, 0], np.zeros(len(mean)), mean[:, 1]], axis=-1)
+    elapsed = 0.05 * np.arange(1, HORIZON + 1)[:, None]
+    difference = se2.between(se2.exp(twist[:, None] * elapsed), poses.double().numpy())
+    np.testing.assert_allclose(difference, 0.0, atol=1e-5)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seeds, st.sampled_from([0.0, 1e-6, 0.01, 1.0, 60.0]))
+def test_poses_are_the_product_of_the_steps(seed, size):
+    rng = np.random.default_rng(seed)
+    twists = size * rng.normal(size=(2, HORIZON, 2))
+    pose, expected = np.zeros((2, 3)), []
+    for step in range(HORIZON):
+        motion = np.stack([twists[:, step, 0], [0.0, 0.0], twists[:, step, 1]], axis=-1)
+        pose = se2.compose(pose, se2.exp(0.05 * motion))
+        expected.append(pose)
+    poses = MODEL.integrate(torch.from_numpy(twists)).numpy()
+    difference = poses - np.stack(expected, axis=1)
+    np.testing.assert_allclose(difference[..., :2], 0.0, atol=1e-6)
+    np.testing.assert_allclose(np.sin(difference[..., 2] / 2.0), 0.0, atol=1e-6)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seeds, st.floats(0.3, 30.0))
+def test_a_faster_robot_goes_as_much_further(seed, factor):
+    """
+    Every length times k gives every x and y times k, and the same yaw.
+
+    Exactly so where all speeds are above `slowest`. There is no such law for the yaw rates: x and
+    y do not grow with them.
+    """
+    model = model_of(seed % 7)
+    window, commands = inputs(seed)
+    faster, planned = window.clone(), commands.clone()
+    faster[:, :, LINEAR] *= factor
+    planned[:, :, 0] *= factor
+    (poses, factors), (far, wide) = model(window, commands), model(faster, planned)
+    unit = torch.tensor([factor, factor, 1.0])
+    torch.testing.assert_close(far, poses * unit, rtol=1e-3, atol=1e-4)
+    one, other = factors @ factors.mT, wide @ wide.mT
+    for block in ((slice(2), slice(2)), (2, 2)):
+        size = factor**2 if block[0] != 2 else 1.0
+        torch.testing.assert_close(
+            other[:, :, block[0], block[1]], one[:, :, block[0], block[1]] * size,
+            rtol=1e-2, atol=1e-4)
+
+
+def test_noise_of_a_robot_that_stands_is_not_magnified():
+    window, _ = inputs(1, 1)
+    window[:, :, [FEATURE[name] for name in ('imu_valid', 'command_age', 'command_valid')]] = 0.0
+    still = torch.zeros(1, HORIZON, 3)
+    poses, factors = MODEL(1e-6 * window, still)
+    at_rest = MODEL(0.0 * window, still)
+    assert_same((poses, factors), at_rest, rtol=1e-3, atol=1e-7)
+
+
+@settings(max_examples=50, deadline=None)
+@given(seeds, st.sampled_from([0.0, 1e-30, 1e-3, 1.0, 1e3, 1e8, 1e15]))
+def test_the_error_has_a_covariance_for_any_input(seed, size):
+    model = model_of(seed % 5, spread=20.0)
+    window, commands = inputs(seed)
+    poses, factors = model(size * window, torch.cat([size * commands[..., :2],
+                                                     commands[..., 2:]], dim=-1))
+    assert torch.isfinite(poses).all() and torch.isfinite(factors).all()
+    assert (factors.diagonal(dim1=-2, dim2=-1) > 0.0).all()
+    assert (factors.triu(1) == 0.0).all()
+    double = factors.double()
+    assert (torch.linalg.eigvalsh(double @ double.mT) > 0.0).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(seeds, st.floats(-1e6, 1e6))
+def test_what_an_open_command_says_does_not_matter(seed, value):
+    window, commands = inputs(seed)
+    other = commands.clone()
+    other[..., :2] = torch.where(commands[..., 2:] == 0.0, value, commands[..., :2])
+    assert_same(MODEL(window, other), MODEL(window, commands), rtol=0.0, atol=0.0)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seeds, st.integers(0, HORIZON - 1))
+def test_a_future_command_does_not_change_the_past(seed, step):
+    """A command in force from step k on changes what comes after k, if it is not the fastest."""
+    window, commands = inputs(seed)
+    window[:, 0, [FEATURE['speed'], FEATURE['yaw_rate']]] = 10.0
+    other = commands.clone()
+    other[:, step] = torch.tensor([3.0, -2.0, 1.0])
+    before, after = MODEL(window, commands), MODEL(window, other)
+    assert_same([a[:, :step] for a in after], [b[:, :step] for b in before],
+                rtol=1e-5, atol=1e-6)
+    assert not torch.allclose(after[0][:, step], before[0][:, step], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize('name', ['speed', 'pose_yaw_rate', 'imu_yaw_rate', 'command_speed',
+                                  'command_age', 'imu_valid'])
+def test_every_kind_of_feature_is_read(name):
+    window, commands = inputs(2)
+    other = window.clone()
+    other[:, :-4, FEATURE[name]] *= 0.5
+    assert not torch.allclose(MODEL(other, commands)[0], MODEL(window, commands)[0], atol=1e-6)
+
+
+def test_calibration_widens_the_error_and_leaves_the_poses():
+    window, commands = inputs(3)
+    model = model_of()
+    poses, factors = model(window, commands)
+    model.calibration.mul_(2.0)
+    assert_same(model(window, commands), (poses, 2.0 * factors))
