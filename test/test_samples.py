@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from hypothesis import given, strategies as st
 from lstm_predictor.core.samples import (
     BadMessage, Command, Imu, Odometry, read_command, read_imu, read_odometry, yaw_of)
-from lstm_predictor.sim.readings import ImuReading, OdometryReading, sample
+from lstm_predictor.sim.readings import ImuReading, sample
 import numpy as np
 import pytest
 from rosbags.typesys import get_typestore, Stores
@@ -207,7 +207,7 @@ def test_a_reader_looks_at_names_alone():
 def test_simulated_odometry_is_the_same_with_and_without_ros(x, y, yaw, speed, yaw_rate):
     pytest.importorskip('rclpy')
     from lstm_predictor.nodes.sim_node import odometry_message
-    reading = OdometryReading(5, x, y, yaw, speed, yaw_rate)
+    reading = Odometry(5, x, y, yaw, speed, yaw_rate)
     direct = sample(reading)
     assert read_odometry(odometry_message(reading, STAMP_NS)) == pytest.approx(
         direct._replace(stamp_ns=STAMP_NS + 5), rel=1e-12, abs=1e-12)

@@ -3,8 +3,9 @@
 import math
 
 from hypothesis import given, settings, strategies as st
+from lstm_predictor.core.samples import Odometry
 from lstm_predictor.sim.actuation import approach, truncate
-from lstm_predictor.sim.readings import GroundTruth, ImuReading, JointReading, OdometryReading
+from lstm_predictor.sim.readings import GroundTruth, ImuReading, JointReading
 from lstm_predictor.sim.robot import Robot, RobotConfig, TippedOver
 from lstm_predictor.sim.slip_patches import SlipPatches
 import numpy as np
@@ -39,7 +40,7 @@ def pose(robot):
 def odometry_error(config, plan):
     """Return how far the last odometry is from the ground truth: [m], [rad]."""
     robot, readings = drive(config, plan)
-    error = np.array(of(OdometryReading, readings)[-1][1:4]) - pose(robot)
+    error = np.array(of(Odometry, readings)[-1][1:4]) - pose(robot)
     return float(np.hypot(*error[:2])), abs(math.remainder(error[2], math.tau))
 
 
@@ -49,7 +50,7 @@ def test_stands_still_without_command():
     robot = Robot(RobotConfig(**QUIET))
     readings = robot.advance(5 * SECOND)
     assert np.abs(pose(robot)).max() < 1e-6
-    assert of(OdometryReading, readings)[-1][1:] == pytest.approx((0.0,) * 5, abs=1e-6)
+    assert of(Odometry, readings)[-1][1:] == pytest.approx((0.0,) * 5, abs=1e-6)
     shaking = np.ptp([imu.linear_acceleration for imu in of(ImuReading, readings)], axis=0)
     assert shaking.max() < 0.02
 
@@ -241,7 +242,7 @@ def test_patches_cover_their_share_of_the_floor_and_repeat(share):
 def test_bigger_wheels_go_farther_than_the_odometry_says():
     robot, readings = drive(
         RobotConfig(**QUIET, left_radius_error=0.05, right_radius_error=0.05), [(3.0, 0.2, 0.0)])
-    assert robot.ground_truth().x / of(OdometryReading, readings)[-1].x == pytest.approx(
+    assert robot.ground_truth().x / of(Odometry, readings)[-1].x == pytest.approx(
         1.05, rel=0.005)
 
 
@@ -253,7 +254,7 @@ def test_unequal_wheels_pull_to_the_smaller_one():
 def test_wider_axle_turns_less_than_the_wheels_say():
     robot, readings = drive(
         RobotConfig(**QUIET, separation_error=0.1, odometry_source='wheels'), [(2.0, 0.0, 1.0)])
-    assert of(OdometryReading, readings)[-1].yaw / robot.ground_truth().yaw == pytest.approx(
+    assert of(Odometry, readings)[-1].yaw / robot.ground_truth().yaw == pytest.approx(
         1.1, rel=0.01)
 
 
@@ -270,7 +271,7 @@ def test_a_robot_that_falls_says_so():
 @given(odom_rate=st.floats(5.0, 60.0), imu_rate=st.floats(20.0, 400.0))
 def test_readings_come_at_their_rates_in_order(odom_rate, imu_rate):
     _, readings = drive(RobotConfig(odom_rate=odom_rate, imu_rate=imu_rate), [(1.0, 0.1, 0.5)])
-    for kind, rate in ((OdometryReading, odom_rate), (JointReading, odom_rate),
+    for kind, rate in ((Odometry, odom_rate), (JointReading, odom_rate),
                        (ImuReading, imu_rate)):
         stamps = [reading.stamp_ns for reading in of(kind, readings)]
         assert stamps == [round(n * 1e9 / rate) for n in range(1, len(stamps) + 1)]
@@ -285,13 +286,13 @@ def test_odometry_is_made_of_the_encoders():
     ticks = angles * 4096 / math.tau
     np.testing.assert_allclose(ticks, ticks.round(), atol=1e-6)
     assert set(np.unique(ticks.round() % 2)) == {0.0, 1.0}
-    distances = [odometry.x for odometry in of(OdometryReading, readings)]
+    distances = [odometry.x for odometry in of(Odometry, readings)]
     np.testing.assert_allclose(distances, 0.033 * angles.mean(axis=1), atol=1e-5)
 
 
 def test_twist_is_the_increment_over_the_period():
     _, readings = drive(RobotConfig(), [(1.0, 0.2, 1.0)])
-    odometry = of(OdometryReading, readings)
+    odometry = of(Odometry, readings)
     for before, after in zip(odometry, odometry[1:]):
         step = math.hypot(after.x - before.x, after.y - before.y)
         assert abs(after.speed) == pytest.approx(30.0 * step, abs=1e-9)
@@ -314,7 +315,7 @@ def test_ideal_imu_feels_the_true_motion():
 
 def test_imu_and_odometry_count_on_across_the_half_turn():
     _, readings = drive(RobotConfig(**QUIET), [(5.0, 0.0, 1.5)])
-    odometry = of(OdometryReading, readings)
+    odometry = of(Odometry, readings)
     assert max(abs(reading.yaw) for reading in odometry) <= math.pi
     assert max(reading.yaw_rate for reading in odometry) < 1.6
     assert min(reading.yaw_rate for reading in odometry[30:]) > 1.4
@@ -322,7 +323,7 @@ def test_imu_and_odometry_count_on_across_the_half_turn():
 
 def test_gyro_bias_makes_the_heading_drift():
     robot, readings = drive(RobotConfig(gyro_noise=0.0, gyro_bias=0.02), [(5.0, 0.0, 0.0)])
-    assert of(OdometryReading, readings)[-1].yaw == pytest.approx(0.1, rel=0.01)
+    assert of(Odometry, readings)[-1].yaw == pytest.approx(0.1, rel=0.01)
     imu = of(ImuReading, readings)[-1]
     assert 2.0 * math.atan2(*imu.orientation[2:]) == pytest.approx(0.1, rel=0.01)
     assert imu.angular_velocity[2] == pytest.approx(0.02, abs=1e-6)
@@ -342,7 +343,7 @@ def test_odometry_noise_grows_with_the_root_of_the_distance():
     for seed in range(30):
         config = RobotConfig(odometry_noise=0.02, odom_rate=20.0, imu_rate=20.0)
         robot, readings = drive(config, [(5.0, 0.2, 0.0)], seed)
-        ends.append(of(OdometryReading, readings)[-1].x - robot.ground_truth().x)
+        ends.append(of(Odometry, readings)[-1].x - robot.ground_truth().x)
     # Two wheels, one metre: the mean of two independent errors.
     assert np.std(ends) == pytest.approx(0.02 / math.sqrt(2.0), rel=0.4)
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import math
 
 from lstm_predictor.core import se2
+from lstm_predictor.core.limiter import clamp, Limiter, Limits
 from lstm_predictor.core.reference import IdealRobot
 from lstm_predictor.core.samples import BadMessage, Command, Odometry
 from lstm_predictor.core.stream import Stream
@@ -26,7 +27,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-Triple = tuple[float, float, float]  # x [.], y [.], yaw [.], as in Nav2's parameters
 
 _DEAD_TIME_STEP_NS = 50_000_000
 _LEVER = 0.2  # what a heading error of 1 rad counts when dead times are compared [m]
@@ -39,13 +39,9 @@ IDLE = 'idle: no upstream command yet'
 
 
 @dataclass(frozen=True)
-class ReplannerConfig:
-    """Limits of the robot, gains of the correction and ages up to which an input counts."""
+class ReplannerConfig(Limits):
+    """Limits, gains of the correction and ages up to which an input counts."""
 
-    max_velocity: Triple = (0.22, 0.0, 2.84)  # [m/s], [m/s], [rad/s]
-    min_velocity: Triple = (-0.22, 0.0, -2.84)  # [m/s], [m/s], [rad/s]
-    max_accel: Triple = (2.5, 0.0, 3.2)  # away from zero [m/s^2], [m/s^2], [rad/s^2]
-    max_decel: Triple = (-2.5, 0.0, -3.2)  # towards zero [m/s^2], [m/s^2], [rad/s^2]
     velocity_timeout: float = 0.5  # age of the upstream command that stops the robot [s]
     prediction_timeout: float = 0.3  # age of the prediction that ends the correction [s]
     memory: float = 1.0  # how far back the reference starts [s]
@@ -57,13 +53,7 @@ class ReplannerConfig:
 
     def __post_init__(self) -> None:
         """Raise ValueError that names the field and its value."""
-        for name, sign in (('max_velocity', 1.0), ('min_velocity', -1.0),
-                           ('max_accel', 1.0), ('max_decel', -1.0)):
-            value = getattr(self, name)
-            if len(value) != 3 or not all(sign * v >= 0.0 and math.isfinite(v) for v in value):
-                which = 'positive' if sign > 0.0 else 'negative'
-                raise ValueError(
-                    f'{name} must be three {which} numbers [x, y, yaw rate], is {list(value)}')
+        super().__post_init__()
         for name in ('velocity_timeout', 'prediction_timeout', 'memory'):
             if not 0.0 < getattr(self, name) < math.inf:
                 raise ValueError(f'{name} must be positive [s], is {getattr(self, name)}')
@@ -110,6 +100,7 @@ class Replanner:
         self._span_ns = round(2e9 * (config.memory + config.max_dead_time))
         self._odometry = Stream(3, self._span_ns)
         self._ideal = IdealRobot(self._span_ns)
+        self._limiter = Limiter(config)
         self._dead_times_ns = np.arange(
             0, round(1e9 * config.max_dead_time) + 1, _DEAD_TIME_STEP_NS, dtype=np.int64)
         self.reset()
@@ -121,13 +112,12 @@ class Replanner:
         self._asked_at: float | None = None  # [s] steady
         self._target: Target | None = None
         self._target_at = -math.inf  # [s] steady
-        self._sent = (0.0, 0.0)
-        self._sent_at: float | None = None  # [s] steady
+        self._limiter.reset()
 
     def set_upstream(self, command: Command, steady: float) -> None:
         """Take the upstream command; lateral speed was dropped by its reader."""
         self._ideal.ask(
-            Command(command.stamp_ns, *self._within_limits(command.speed, command.yaw_rate)))
+            Command(command.stamp_ns, *self._limiter.within(command.speed, command.yaw_rate)))
         self._asked_at = steady
 
     def set_odometry(self, odometry: Odometry) -> None:
@@ -151,21 +141,21 @@ class Replanner:
     def output(self, steady: float) -> Output:
         """Return the command for now; call it at least once per control period."""
         if self._asked_at is None or not self._ideal:
-            return self._send(0.0, 0.0, IDLE, steady)
+            return Output(*self._limiter.send(0.0, 0.0, steady), IDLE)
         if steady - self._asked_at > self.config.velocity_timeout:
-            self._sent = (0.0, 0.0)
-            return self._send(0.0, 0.0, STOPPED, steady)
+            return Output(*self._limiter.stop(steady), STOPPED)
         speed, yaw_rate = self._ideal.newest[1:]
         if speed == 0.0 and yaw_rate == 0.0:
-            return self._send(speed, yaw_rate, PASSED, steady)
+            return Output(*self._limiter.send(speed, yaw_rate, steady), PASSED)
         error = self.error(steady)
         if error is None:
-            return self._send(speed, yaw_rate, UNCORRECTED, steady)
+            return Output(*self._limiter.send(speed, yaw_rate, steady), UNCORRECTED)
         more_speed, more_yaw_rate = self._correction(error, speed)
         corrected = speed + more_speed
         if corrected * speed <= 0.0:
             corrected = 0.0
-        return self._send(corrected, yaw_rate + more_yaw_rate, CORRECTED, steady)
+        return Output(
+            *self._limiter.send(corrected, yaw_rate + more_yaw_rate, steady), CORRECTED)
 
     def error(self, steady: float) -> Array | None:
         """
@@ -196,38 +186,6 @@ class Replanner:
         ahead, left, yaw = (float(e) for e in error)
         most_speed = c.authority * c.max_velocity[0]
         most_yaw_rate = c.authority * c.max_velocity[2]
-        along = math.copysign(1.0, speed) if speed else 0.0
         return (
-            _clamp(abs(along) * c.gain_along * ahead, -most_speed, most_speed),
-            _clamp(c.gain_across * speed * left + c.gain_yaw * yaw,
-                   -most_yaw_rate, most_yaw_rate))
-
-    def _send(self, speed: float, yaw_rate: float, reason: str, steady: float) -> Output:
-        """Limit velocity and acceleration, and remember what was sent."""
-        elapsed = 0.0 if self._sent_at is None else max(0.0, steady - self._sent_at)
-        # After a pause the robot may have done anything: no more than one timeout's worth.
-        elapsed = min(elapsed, self.config.velocity_timeout)
-        wanted = self._within_limits(speed, yaw_rate)
-        c = self.config
-        self._sent = (
-            _slew(self._sent[0], wanted[0], c.max_accel[0] * elapsed, -c.max_decel[0] * elapsed),
-            _slew(self._sent[1], wanted[1], c.max_accel[2] * elapsed, -c.max_decel[2] * elapsed))
-        self._sent_at = steady
-        return Output(*self._sent, reason)
-
-    def _within_limits(self, speed: float, yaw_rate: float) -> tuple[float, float]:
-        c = self.config
-        return (_clamp(speed, c.min_velocity[0], c.max_velocity[0]),
-                _clamp(yaw_rate, c.min_velocity[2], c.max_velocity[2]))
-
-
-def _clamp(value: float, low: float, high: float) -> float:
-    return min(max(value, low), high)
-
-
-def _slew(now: float, wanted: float, faster: float, slower: float) -> float:
-    """Return a value between now and wanted, limited by `slower` towards zero, else `faster`."""
-    if now * wanted < 0.0:
-        wanted = 0.0
-    step = faster if abs(wanted) > abs(now) else slower
-    return _clamp(wanted, now - step, now + step)
+            clamp(c.gain_along * ahead, -most_speed, most_speed) if speed else 0.0,
+            clamp(c.gain_across * speed * left + c.gain_yaw * yaw, -most_yaw_rate, most_yaw_rate))

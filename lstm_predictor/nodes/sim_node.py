@@ -11,7 +11,7 @@ from lstm_predictor.nodes import parameters
 from lstm_predictor.nodes.commands import BEST_EFFORT
 from lstm_predictor.nodes.lifecycle import run
 from lstm_predictor.nodes.messages import set_pose, time_message
-from lstm_predictor.sim.readings import ImuReading, JointReading, OdometryReading
+from lstm_predictor.sim.readings import ImuReading, JointReading
 from lstm_predictor.sim.robot import Robot
 from lstm_predictor.sim.robot_config import RobotConfig
 
@@ -70,7 +70,7 @@ class SimNode(LifecycleNode):
             self.get_logger().error(str(error))
             return TransitionCallbackReturn.FAILURE
         self._readings = {
-            OdometryReading: (self.create_publisher(Odometry, 'odom', 10), odometry_message),
+            samples.Odometry: (self.create_publisher(Odometry, 'odom', 10), odometry_message),
             ImuReading: (self.create_publisher(Imu, 'imu', 50), imu_message),
             JointReading: (self.create_publisher(JointState, 'joint_states', 10), joint_message)}
         self._truth = self.create_publisher(Odometry, 'ground_truth', 10)
@@ -130,7 +130,7 @@ class SimNode(LifecycleNode):
             publisher, convert = self._readings[type(reading)]
             message = convert(reading, self._origin_ns)
             publisher.publish(message)
-            if isinstance(reading, OdometryReading):
+            if isinstance(reading, samples.Odometry):
                 self._publish_truth(message)
 
     def _publish_truth(self, odometry: Odometry) -> None:
@@ -148,7 +148,7 @@ class SimNode(LifecycleNode):
             self._transforms.publish(_transforms_message(odometry))
 
 
-def odometry_message(reading: OdometryReading, origin_ns: int) -> Odometry:
+def odometry_message(reading: samples.Odometry, origin_ns: int) -> Odometry:
     """Return the odometry as the robot's driver sends it; covariances of zero say unknown."""
     message = Odometry()
     message.header.stamp = time_message(origin_ns + reading.stamp_ns)

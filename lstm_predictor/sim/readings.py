@@ -7,17 +7,6 @@ from lstm_predictor.core.samples import Imu, Odometry
 Vector = tuple[float, float, float]
 
 
-class OdometryReading(NamedTuple):
-    """Pose in the frame `odom`, which is where the robot started, and twist in its own frame."""
-
-    stamp_ns: int
-    x: float  # [m]
-    y: float  # [m]
-    yaw: float  # [rad]
-    speed: float  # forward [m/s]
-    yaw_rate: float  # [rad/s]
-
-
 class ImuReading(NamedTuple):
     """Orientation in the frame the robot started in; rates and accelerations in its own frame."""
 
@@ -47,13 +36,13 @@ class GroundTruth(NamedTuple):
     yaw_rate: float  # [rad/s]
 
 
-Reading = Union[OdometryReading, ImuReading, JointReading]
+Reading = Union[Odometry, ImuReading, JointReading]
 
 
 def sample(reading: Reading) -> Union[Odometry, Imu, None]:
     """Return a reading as the predictor takes it, or None where it takes no such reading."""
-    if isinstance(reading, OdometryReading):
-        return Odometry(*reading)
+    if isinstance(reading, Odometry):
+        return reading
     if isinstance(reading, ImuReading):
         return Imu(reading.stamp_ns, reading.angular_velocity[2], reading.linear_acceleration[0])
     return None

@@ -28,7 +28,7 @@ class Robot:
     >>> robot = Robot(RobotConfig(odom_rate=20.0, imu_rate=20.0))
     >>> robot.command(speed=0.2, yaw_rate=0.0)
     >>> [type(reading).__name__ for reading in robot.advance(until_ns=50_000_000)]
-    ['ImuReading', 'OdometryReading', 'JointReading']
+    ['ImuReading', 'Odometry', 'JointReading']
     """
 
     def __init__(self, config: RobotConfig = RobotConfig(), seed: int = 0) -> None:

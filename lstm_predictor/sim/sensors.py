@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 import math
 
+from lstm_predictor.core.samples import Odometry
 from lstm_predictor.sim.actuation import WHEEL_SEPARATION
 from lstm_predictor.sim.plant import Plant
-from lstm_predictor.sim.readings import ImuReading, JointReading, OdometryReading
+from lstm_predictor.sim.readings import ImuReading, JointReading
 from lstm_predictor.sim.robot_config import RobotConfig
 
 import numpy as np
@@ -55,7 +56,7 @@ class Wheels:
         self._pose = (0.0, 0.0, 0.0)  # [m], [m], [rad]
 
     def read(self, plant: Plant, stamp_ns: int, elapsed: float,
-             heading_error: float) -> tuple[OdometryReading, JointReading]:
+             heading_error: float) -> tuple[Odometry, JointReading]:
         """Return the readings at `elapsed` [s] after the plant's last step."""
         angles, speeds = plant.wheels(elapsed)
         ticks = (round(angles[0] / ENCODER_TICK), round(angles[1] / ENCODER_TICK))
@@ -74,7 +75,7 @@ class Wheels:
              round(speeds[1] / _SPEED_QUANTUM) * _SPEED_QUANTUM))
         return odometry, joints
 
-    def _reckon(self, stamp_ns: int, distance: float, turn: float) -> OdometryReading:
+    def _reckon(self, stamp_ns: int, distance: float, turn: float) -> Odometry:
         """Carry the pose on by a distance [m] and a turn [rad] made in one period."""
         x, y, yaw = self._pose
         x += distance * math.cos(yaw + turn / 2.0)
@@ -82,7 +83,7 @@ class Wheels:
         yaw = math.remainder(yaw + turn, math.tau)
         self._pose = (x, y, yaw)
         rate = self._config.odom_rate
-        return OdometryReading(stamp_ns, x, y, yaw, distance * rate, turn * rate)
+        return Odometry(stamp_ns, x, y, yaw, distance * rate, turn * rate)
 
     def _distance(self, ticks: int) -> float:
         """Return how far [m] a wheel seems to have rolled."""

@@ -1,0 +1,78 @@
+"""What a robot may be asked for: velocities within bounds, approached at bounded rates."""
+
+from dataclasses import dataclass
+import math
+
+Triple = tuple[float, float, float]  # x [.], y [.], yaw [.], as in Nav2's parameters
+
+_LONGEST = 0.5  # time for which one step may accelerate; after a pause there is no more [s]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of the command, by the names of nav2_velocity_smoother."""
+
+    max_velocity: Triple = (0.22, 0.0, 2.84)  # [m/s], [m/s], [rad/s]
+    min_velocity: Triple = (-0.22, 0.0, -2.84)  # [m/s], [m/s], [rad/s]
+    max_accel: Triple = (2.5, 0.0, 3.2)  # away from zero [m/s^2], [m/s^2], [rad/s^2]
+    max_decel: Triple = (-2.5, 0.0, -3.2)  # towards zero [m/s^2], [m/s^2], [rad/s^2]
+
+    def __post_init__(self) -> None:
+        """Raise ValueError that names the field and its value."""
+        for name, sign in (('max_velocity', 1.0), ('min_velocity', -1.0),
+                           ('max_accel', 1.0), ('max_decel', -1.0)):
+            value = getattr(self, name)
+            if len(value) != 3 or not all(sign * v >= 0.0 and math.isfinite(v) for v in value):
+                which = 'positive' if sign > 0.0 else 'negative'
+                raise ValueError(
+                    f'{name} must be three {which} numbers [x, y, yaw rate], is {list(value)}')
+
+
+class Limiter:
+    """Remembers what was sent last and how far from it the next command may be."""
+
+    def __init__(self, limits: Limits) -> None:
+        """Start with a robot that stands."""
+        self._limits = limits
+        self.reset()
+
+    def reset(self) -> None:
+        """Take the robot as standing, and the next command as the first."""
+        self._sent = (0.0, 0.0)
+        self._sent_at: float | None = None  # [s] steady
+
+    def within(self, speed: float, yaw_rate: float) -> tuple[float, float]:
+        """Return [m/s], [rad/s] within the bounds of the velocity."""
+        low, high = self._limits.min_velocity, self._limits.max_velocity
+        return clamp(speed, low[0], high[0]), clamp(yaw_rate, low[2], high[2])
+
+    def send(self, speed: float, yaw_rate: float, steady: float) -> tuple[float, float]:
+        """Return what may be sent now [m/s], [rad/s] on the way to what is wanted."""
+        elapsed = 0.0 if self._sent_at is None else max(0.0, steady - self._sent_at)
+        seconds = min(elapsed, _LONGEST)
+        faster, slower = self._limits.max_accel, self._limits.max_decel
+        wanted = self.within(speed, yaw_rate)
+        self._sent = (
+            _slew(self._sent[0], wanted[0], faster[0] * seconds, -slower[0] * seconds),
+            _slew(self._sent[1], wanted[1], faster[2] * seconds, -slower[2] * seconds))
+        self._sent_at = steady
+        return self._sent
+
+    def stop(self, steady: float) -> tuple[float, float]:
+        """Return zero, however fast the robot was asked to be."""
+        self._sent = (0.0, 0.0)
+        self._sent_at = steady
+        return self._sent
+
+
+def clamp(value: float, low: float, high: float) -> float:
+    """Return the nearest value from low to high."""
+    return min(max(value, low), high)
+
+
+def _slew(now: float, wanted: float, faster: float, slower: float) -> float:
+    """Return a value between now and wanted, limited by `slower` towards zero, else `faster`."""
+    if now * wanted < 0.0:
+        wanted = 0.0
+    step = faster if abs(wanted) > abs(now) else slower
+    return clamp(wanted, now - step, now + step)
