@@ -53,6 +53,11 @@ class Topics:
     cmd_vel: str = '/cmd_vel'
 
 
+def folder_of(path: Path) -> Path:
+    """Return the folder of a recording, which may be named by the storage file in it."""
+    return path.resolve().parent if path.is_file() and path.suffix in ('.mcap', '.db3') else path
+
+
 class Recording:
     """A rosbag2 folder; use it as a context manager."""
 

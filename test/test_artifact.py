@@ -69,6 +69,7 @@ def assert_refused(path, *words, **options):
 
 
 class Sum(nn.Module):
+
     def forward(self, x):
         return x + 1.0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import sys
 import time
 
-from lstm_predictor.bags import BagError, Recording, Topics
+from lstm_predictor.bags import BagError, folder_of, Recording, Topics
 from lstm_predictor.cli.predictions import compare, Compared, join
 from lstm_predictor.cli.processes import NodeDied, Nodes, own_domain
 from lstm_predictor.cli.session import Session, session
@@ -32,7 +32,7 @@ def main(args: list[str] | None = None) -> int:
     scored: dict[str, list[Compared]] = defaultdict(list)
     try:
         model = artifact.load(given.model)
-        for bag in given.bags:
+        for bag in map(folder_of, given.bags):
             result = replay(bag, given, model.contract)
             scored[bag.name if given.by == 'recording' else bag.resolve().parent.name] += [result]
     except (BagError, artifact.ModelFileError, NodeDied) as error:

@@ -28,7 +28,7 @@ class PredictorConfig:
                 f'max_velocity must be [x, y, yaw rate] with positive x and yaw rate, is '
                 f'{list(self.max_velocity)}')
         if not self.max_step_back > 0.0:
-            raise ValueError(f'max_step_back must be positive, is {self.max_step_back}')
+            raise ValueError(f'max_step_back must be positive [s], is {self.max_step_back}')
 
 
 class Predictor:

@@ -5,7 +5,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
-from lstm_predictor.nodes.messages import time_message
+from rclpy.node import Node
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 STALE = DiagnosticStatus.STALE
@@ -55,12 +55,13 @@ def status(level: Any, name: str, message: str, values: dict[str, Any]) -> Diagn
         KeyValue(key=key, value=str(value)) for key, value in values.items()])
 
 
-def report(node_name: str, now_ns: int, entries: list[DiagnosticStatus]) -> DiagnosticArray:
+def report(node: Node, entries: list[DiagnosticStatus]) -> DiagnosticArray:
     """Return the diagnostics message of a node; each entry is named after the node."""
+    name = node.get_fully_qualified_name().lstrip('/')
     message = DiagnosticArray()
-    message.header.stamp = time_message(now_ns)
+    message.header.stamp = node.get_clock().now().to_msg()
     for entry in entries:
-        entry.name = f'{node_name}: {entry.name}'
-        entry.hardware_id = node_name
+        entry.name = f'{name}: {entry.name}'
+        entry.hardware_id = name
     message.status = entries
     return message

@@ -1,15 +1,19 @@
 """From the command line to a spinning lifecycle node and out again, in one place."""
 
 from collections.abc import Callable
+from functools import wraps
 import signal
 import sys
 from threading import Event
+from typing import Any
 
 import rclpy
 from rclpy.executors import Executor, SingleThreadedExecutor
-from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
+
+Configure = Callable[[Any, LifecycleState], TransitionCallbackReturn]
 
 
 def run(make_node: Callable[[], LifecycleNode], args: list[str] | None = None) -> int:
@@ -20,16 +24,16 @@ def run(make_node: Callable[[], LifecycleNode], args: list[str] | None = None) -
     parameters or files ends the process with one line. On the way out the node is deactivated
     while it can still publish.
     """
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     node = None
     try:
         try:
+            rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
             node = make_node()
-        except ValueError as error:
-            print(f'error: {error}', file=sys.stderr)
+        except (ValueError, RuntimeError) as error:
+            print('error: ' + ' '.join(str(error).split()), file=sys.stderr)
             return 1
         if node.get_parameter('autostart').value and not _start(node):
             return 1
@@ -43,6 +47,24 @@ def run(make_node: Callable[[], LifecycleNode], args: list[str] | None = None) -
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
+
+
+def configures(callback: Configure) -> Configure:
+    """
+    Make a transition that raises one that fails, with one line that says why.
+
+    rclpy would swallow the exception and what it says.
+    """
+    @wraps(callback)
+    def reported(node: Any, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            return callback(node, state)
+        except ValueError as error:
+            node.get_logger().error(str(error))
+        except Exception as error:
+            node.get_logger().error(f'{type(error).__name__}: {error}')
+        return TransitionCallbackReturn.FAILURE
+    return reported
 
 
 def make_executor() -> Executor:

@@ -1,6 +1,7 @@
 """The predictor node: odometry, IMU and commands in, where the robot will be out."""
 
 from dataclasses import dataclass
+import math
 from pathlib import Path as FilePath
 import time
 from typing import Any
@@ -17,7 +18,7 @@ from lstm_predictor.core.prediction import Prediction
 from lstm_predictor.core.predictor import Predictor, PredictorConfig
 from lstm_predictor.nodes import health, messages, parameters
 from lstm_predictor.nodes.commands import BEST_EFFORT, CommandSubscription
-from lstm_predictor.nodes.lifecycle import run
+from lstm_predictor.nodes.lifecycle import configures, run
 
 from nav_msgs.msg import Odometry, Path
 
@@ -42,8 +43,9 @@ class PredictorNodeConfig:
     def __post_init__(self) -> None:
         """Raise ValueError that names the field and its value."""
         for name in ('pose_horizon', 'diagnostics_period'):
-            if not getattr(self, name) > 0.0:
-                raise ValueError(f'{name} must be positive, is {getattr(self, name)}')
+            if not 0.0 < getattr(self, name) < math.inf:
+                raise ValueError(
+                    f'{name} must be positive and finite [s], is {getattr(self, name)}')
 
 
 class PredictorNode(LifecycleNode):
@@ -55,20 +57,17 @@ class PredictorNode(LifecycleNode):
         parameters.declare(self, PredictorNodeConfig, PredictorConfig)
         self._active = False
 
+    @configures
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Read parameters and model file; one line says what is wrong with them."""
-        try:
-            self._config = parameters.read(self, PredictorNodeConfig)
-            config = parameters.read(self, PredictorConfig)
-            path = FilePath(self._config.model_path or default_model())
-            model = artifact.load(path, self._config.model_sha256)
-            horizon = model.contract.horizon / model.contract.rate
-            if self._config.pose_horizon > horizon:
-                raise ValueError(f'pose_horizon is {self._config.pose_horizon} s, the model '
-                                 f'predicts {horizon} s')
-        except ValueError as error:
-            self.get_logger().error(str(error))
-            return TransitionCallbackReturn.FAILURE
+        self._config = parameters.read(self, PredictorNodeConfig)
+        config = parameters.read(self, PredictorConfig)
+        path = FilePath(self._config.model_path or default_model())
+        model = artifact.load(path, self._config.model_sha256)
+        horizon = model.contract.horizon / model.contract.rate
+        if self._config.pose_horizon > horizon:
+            raise ValueError(f'pose_horizon is {self._config.pose_horizon} s, the model '
+                             f'predicts {horizon} s')
         torch.set_num_threads(1)
         self._predictor = Predictor(model, config)
         self._index = max(0, round(self._config.pose_horizon * model.contract.rate) - 1)
@@ -173,7 +172,7 @@ class PredictorNode(LifecycleNode):
     def _report(self) -> None:
         entries = [topic.status(time.monotonic()) for topic in self._inputs.values()]
         entries += [self._prediction_status()]
-        self._diagnostics.publish(health.report('predictor', self._now_ns(), entries))
+        self._diagnostics.publish(health.report(self, entries))
 
     def _prediction_status(self) -> DiagnosticStatus:
         level, text = health.OK, 'predicting'

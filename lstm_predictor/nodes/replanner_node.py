@@ -1,6 +1,7 @@
 """The replanner node: the upstream command in, what the robot shall do out."""
 
 from dataclasses import dataclass
+import math
 import time
 from typing import Any
 
@@ -12,7 +13,7 @@ from lstm_predictor.core.replanner import (
     IDLE, Output, Replanner, ReplannerConfig, STOPPED, Target, UNCORRECTED)
 from lstm_predictor.nodes import health, parameters
 from lstm_predictor.nodes.commands import BEST_EFFORT, CommandPublisher, CommandSubscription
-from lstm_predictor.nodes.lifecycle import run
+from lstm_predictor.nodes.lifecycle import configures, run
 
 from nav_msgs.msg import Odometry, Path
 
@@ -34,8 +35,8 @@ class ReplannerNodeConfig:
     def __post_init__(self) -> None:
         """Raise ValueError that names the field and its value."""
         for name in ('control_frequency', 'correction_horizon', 'diagnostics_period'):
-            if not getattr(self, name) > 0.0:
-                raise ValueError(f'{name} must be positive, is {getattr(self, name)}')
+            if not 0.0 < getattr(self, name) < math.inf:
+                raise ValueError(f'{name} must be positive and finite, is {getattr(self, name)}')
 
 
 class ReplannerNode(LifecycleNode):
@@ -47,14 +48,11 @@ class ReplannerNode(LifecycleNode):
         parameters.declare(self, ReplannerNodeConfig, ReplannerConfig)
         self._active = False
 
+    @configures
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Read the parameters; one line says what is wrong with them."""
-        try:
-            self._config = parameters.read(self, ReplannerNodeConfig)
-            self._replanner = Replanner(parameters.read(self, ReplannerConfig))
-        except ValueError as error:
-            self.get_logger().error(str(error))
-            return TransitionCallbackReturn.FAILURE
+        self._config = parameters.read(self, ReplannerNodeConfig)
+        self._replanner = Replanner(parameters.read(self, ReplannerConfig))
         self._open_topics()
         return TransitionCallbackReturn.SUCCESS
 
@@ -161,7 +159,7 @@ class ReplannerNode(LifecycleNode):
     def _report(self) -> None:
         entries = [topic.status(time.monotonic()) for topic in self._inputs.values()]
         entries.append(self._replanning_status())
-        self._diagnostics.publish(health.report('replanner', self._now_ns(), entries))
+        self._diagnostics.publish(health.report(self, entries))
 
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)

@@ -1,6 +1,7 @@
 """The sim node: a TurtleBot3 in MuJoCo with the topics, frames and rates of turtlebot3_gazebo."""
 
 from dataclasses import dataclass
+import math
 import time
 from typing import Any
 
@@ -9,7 +10,7 @@ from geometry_msgs.msg import TransformStamped, Twist, TwistStamped
 from lstm_predictor.core import samples
 from lstm_predictor.nodes import parameters
 from lstm_predictor.nodes.commands import BEST_EFFORT
-from lstm_predictor.nodes.lifecycle import run
+from lstm_predictor.nodes.lifecycle import configures, run
 from lstm_predictor.nodes.messages import set_pose, time_message
 from lstm_predictor.sim.readings import ImuReading, JointReading
 from lstm_predictor.sim.robot import Robot
@@ -41,8 +42,11 @@ class SimNodeConfig:
 
     def __post_init__(self) -> None:
         """Raise ValueError that names the field and its value."""
-        if not self.real_time_factor > 0.0:
-            raise ValueError(f'real_time_factor must be positive, is {self.real_time_factor}')
+        if self.seed < 0:
+            raise ValueError(f'seed must not be negative, is {self.seed}')
+        if not 0.0 < self.real_time_factor < math.inf:
+            raise ValueError(
+                f'real_time_factor must be positive and finite, is {self.real_time_factor}')
         if self.real_time_factor != 1.0 and not self.publish_clock:
             raise ValueError(
                 f'real_time_factor is {self.real_time_factor}: only with publish_clock can the '
@@ -61,14 +65,11 @@ class SimNode(LifecycleNode):
         parameters.declare(self, SimNodeConfig, RobotConfig)
         self._timer: Any = None
 
+    @configures
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Build the robot; one line says what is wrong with a parameter."""
-        try:
-            self._config = parameters.read(self, SimNodeConfig)
-            self._robot = Robot(parameters.read(self, RobotConfig), self._config.seed)
-        except ValueError as error:
-            self.get_logger().error(str(error))
-            return TransitionCallbackReturn.FAILURE
+        self._config = parameters.read(self, SimNodeConfig)
+        self._robot = Robot(parameters.read(self, RobotConfig), self._config.seed)
         self._readings = {
             samples.Odometry: (self.create_publisher(Odometry, 'odom', 10), odometry_message),
             ImuReading: (self.create_publisher(Imu, 'imu', 50), imu_message),
@@ -126,12 +127,15 @@ class SimNode(LifecycleNode):
         readings = self._robot.advance(until_ns)
         if self._clock is not None:
             self._clock.publish(ClockMessage(clock=time_message(self._origin_ns + until_ns)))
+        odometry = None
         for reading in readings:
             publisher, convert = self._readings[type(reading)]
             message = convert(reading, self._origin_ns)
             publisher.publish(message)
             if isinstance(reading, samples.Odometry):
-                self._publish_truth(message)
+                odometry = message
+        if odometry is not None:
+            self._publish_truth(odometry)
 
     def _publish_truth(self, odometry: Odometry) -> None:
         truth = self._robot.ground_truth()

@@ -1,0 +1,532 @@
+"""The predictor node as others on the network see it, in this process and as one of its own."""
+
+from collections import Counter
+import math
+import signal
+
+from conftest import assert_one_error_line, drive, own_domain, SECOND, set_stamp, stamp_of
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy')
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
+from geometry_msgs.msg import PoseWithCovarianceStamped, Twist, TwistStamped  # noqa: E402
+from lifecycle_msgs.msg import Transition  # noqa: E402
+from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
+from lstm_predictor.core import artifact, samples  # noqa: E402
+from lstm_predictor.core.predictor import Predictor, PredictorConfig  # noqa: E402
+from lstm_predictor.nodes import predictor_node  # noqa: E402
+from lstm_predictor.nodes.predictor_node import PredictorNode  # noqa: E402
+from nav_msgs.msg import Odometry, Path  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
+from rosgraph_msgs.msg import Clock  # noqa: E402
+from sensor_msgs.msg import Imu  # noqa: E402
+import torch  # noqa: E402
+
+pytestmark = pytest.mark.ros
+
+TOPICS = {Odometry: 'odom', Imu: 'imu', Twist: 'cmd_vel', TwistStamped: 'cmd_vel'}
+OFTEN = 0.005  # period of diagnostics: how soon a message is known to be taken [s]
+PLANAR = np.ix_([0, 1, 5], [0, 1, 5])
+WINDOW_S = 2.05  # of odometry that the first prediction needs
+
+
+class Feed:
+    """Sends messages to a predictor, each when the one before was taken, and keeps its answers."""
+
+    def __init__(self, probe, reliable=True, inputs=(Odometry, Imu, TwistStamped)):
+        self.probe = probe
+        self.sent = Counter()
+        self.diagnostics = probe.hear(DiagnosticArray, '/diagnostics')
+        self.paths = probe.hear(Path, 'predicted_path')
+        self.poses = probe.hear(PoseWithCovarianceStamped, 'predicted_pose')
+        self.odometry = probe.hear(Odometry, 'predicted_odom')
+        self.publishers = {kind: probe.talk(kind, TOPICS[kind], reliable) for kind in inputs}
+
+    def connect(self):
+        """Wait until the predictor hears every input and is heard."""
+        self.probe.until(
+            lambda: all(p.get_subscription_count() for p in self.publishers.values()),
+            'the predictor to hear')
+        self.probe.until(
+            lambda: all(self.probe.node.count_publishers(f'predicted_{name}')
+                        for name in ('path', 'pose', 'odom')) and self.diagnostics,
+            'the predictor to be heard')
+
+    def send(self, messages):
+        for message in messages:
+            kind = type(message)
+            self.publishers[kind].publish(message)
+            self.sent[TOPICS[kind]] += 1
+            self.probe.until(lambda: self.taken(TOPICS[kind]) == self.sent[TOPICS[kind]],
+                             f'message {self.sent} to be taken')
+
+    def taken(self, topic):
+        """Return how many messages of a topic have been heard, good or bad."""
+        values = {item.key: item.value for item in self.status(topic).values}
+        return int(values['received']) + int(values['refused'])
+
+    def status(self, name):
+        """Return the newest entry of the diagnostics about a topic or the prediction."""
+        return next(entry for entry in self.diagnostics[-1].status
+                    if entry.name == f'predictor: {name}')
+
+    def until_published(self, count):
+        """Wait for so many predictions on every output."""
+        self.probe.until(
+            lambda: min(map(len, (self.paths, self.poses, self.odometry))) >= count,
+            f'{count} predictions')
+
+
+@pytest.fixture
+def node(probe, model_path):
+    """Return a function that makes an active predictor in this process."""
+
+    def make(active=True, **parameters):
+        made = probe.add(PredictorNode, **{
+            'model_path': str(model_path), 'diagnostics_period': OFTEN, **parameters})
+        if active:
+            made.trigger_configure()
+            made.trigger_activate()
+        return made
+
+    return make
+
+
+def imu_message(stamp_ns, yaw_rate, acceleration):
+    message = Imu()
+    set_stamp(message, stamp_ns)
+    message.angular_velocity.z = yaw_rate
+    message.linear_acceleration.x = acceleration
+    return message
+
+
+def command_message(stamp_ns, speed, yaw_rate):
+    message = TwistStamped()
+    set_stamp(message, stamp_ns)
+    message.twist.linear.x, message.twist.angular.z = speed, yaw_rate
+    return message
+
+
+def with_imu_and_commands(odometry):
+    """Return all messages of a drive; at equal stamps the odometry comes last."""
+    messages = []
+    for index, message in enumerate(odometry):
+        stamp_ns = stamp_of(message)
+        messages.append(imu_message(stamp_ns - 7_000_000, 0.1 * index % 1.0, math.sin(index)))
+        messages.append(imu_message(stamp_ns, 0.3, 0.1))
+        if index % 7 == 0:
+            messages.append(command_message(stamp_ns - 3_000_000, 0.2, math.sin(0.1 * index)))
+        messages.append(message)
+    return messages
+
+
+def offline(path, messages, **config):
+    """Return what the core predicts from the messages that it can read."""
+    predictor = Predictor(artifact.load(path), PredictorConfig(**config))
+    read = {Odometry: samples.read_odometry, Imu: samples.read_imu,
+            TwistStamped: lambda message: samples.read_command(message, 0)}
+    predictions = []
+    for message in messages:
+        try:
+            reading = read[type(message)](message)
+        except samples.BadMessage:
+            continue
+        predictor.add(reading)
+        if isinstance(message, Odometry):
+            predictions.append(predictor.predict_if_due())
+    return [prediction for prediction in predictions if prediction is not None]
+
+
+def planar(pose):
+    return [pose.position.x, pose.position.y, samples.yaw_of(pose.orientation)]
+
+
+def assert_same(feed, predictions, step=9):
+    """Assert that what was published is exactly what the core predicted."""
+    assert len(predictions) > 5
+    feed.until_published(len(predictions))
+    assert [stamp_of(path) for path in feed.paths] == [p.anchor_ns for p in predictions]
+    for path, pose, odometry, expected in zip(
+            feed.paths, feed.poses, feed.odometry, predictions):
+        assert [stamp_of(step) for step in path.poses] == expected.stamps_ns.tolist()
+        np.testing.assert_allclose(
+            [planar(item.pose) for item in path.poses], expected.poses, atol=1e-6)
+        for message in (pose, odometry):
+            assert stamp_of(message) == expected.stamps_ns[step]
+            assert planar(message.pose.pose) == pytest.approx(expected.poses[step], abs=1e-6)
+            covariance = np.reshape(message.pose.covariance, (6, 6))
+            np.testing.assert_allclose(
+                covariance[PLANAR], expected.covariances[step], rtol=1e-4, atol=1e-12)
+        twist = odometry.twist.twist
+        assert [twist.linear.x, twist.linear.y, twist.angular.z] == pytest.approx(
+            expected.twists[step], abs=1e-5)
+
+
+def assert_well_formed(feed):
+    """Assert what the contract says of every message."""
+    for path, pose, odometry in zip(feed.paths, feed.poses, feed.odometry):
+        stamps = [stamp_of(step) for step in path.poses]
+        assert stamps[0] > stamp_of(path) and stamps == sorted(set(stamps))
+        assert {step.header.frame_id for step in path.poses} == {path.header.frame_id}
+        for message in (pose, odometry):
+            assert stamp_of(message) == stamp_of(path) + SECOND // 2
+            assert message.header.frame_id == path.header.frame_id == 'odom'
+            covariance = np.reshape(message.pose.covariance, (6, 6))
+            assert np.isfinite(covariance).all()
+            np.testing.assert_array_equal(covariance, covariance.T)
+            assert np.linalg.eigvalsh(covariance[PLANAR]).min() > 0.0
+        assert odometry.child_frame_id == 'base_footprint'
+        twist = np.reshape(odometry.twist.covariance, (6, 6))
+        assert np.isfinite(twist).all() and np.linalg.eigvalsh(twist[PLANAR]).min() > 0.0
+
+
+# What is published.
+
+@pytest.mark.parametrize('rate, reliable', [(20, False), (30, True), (50, False)])
+def test_publishes_what_the_core_predicts(probe, node, model_path, rate, reliable):
+    feed = Feed(probe, reliable)
+    node()
+    feed.connect()
+    messages = with_imu_and_commands(drive(rate, 3.0))
+    feed.send(messages)
+    assert_same(feed, offline(model_path, messages))
+    assert_well_formed(feed)
+    assert feed.status('prediction').level == DiagnosticStatus.OK
+
+
+@pytest.mark.parametrize('rate, reliable, number', [
+    (20, True, signal.SIGTERM), (50, False, signal.SIGINT)])
+def test_process_publishes_the_same_until_it_is_told_to_end(
+        probe, start, model_path, rate, reliable, number):
+    process = start('predictor', model_path=model_path, diagnostics_period=OFTEN)
+    feed = Feed(probe, reliable)
+    feed.connect()
+    messages = with_imu_and_commands(drive(rate, 3.0))
+    feed.send(messages)
+    assert_same(feed, offline(model_path, messages))
+    assert_well_formed(feed)
+    assert process.stop(number) == 0, process.said
+    assert process.errors == '' and process.output == ''
+
+
+def test_frame_and_horizon_are_the_callers(probe, node, model_path):
+    feed = Feed(probe)
+    node(pose_horizon=1.0, max_velocity=[0.1, 0.0, 1.0])
+    feed.connect()
+    odometry = drive(20, 3.0)
+    for message in odometry:
+        message.header.frame_id, message.child_frame_id = 'robot1/odom', 'robot1/base'
+    messages = with_imu_and_commands(odometry)
+    feed.send(messages)
+    assert_same(feed, offline(model_path, messages, max_velocity=(0.1, 0.0, 1.0)), step=19)
+    for message in (*feed.paths, *feed.poses, *feed.odometry, *feed.paths[-1].poses):
+        assert message.header.frame_id == 'robot1/odom'
+    assert {message.child_frame_id for message in feed.odometry} == {'robot1/base'}
+
+
+@pytest.mark.parametrize('rate', [20, 25, 30, 50])
+def test_predicts_once_per_step_of_the_grid(probe, node, rate):
+    feed = Feed(probe)
+    node()
+    feed.connect()
+    feed.send(drive(rate, WINDOW_S + 2.0))
+    probe.spin(0.1)
+    anchors = [stamp_of(path) for path in feed.paths]
+    assert len(anchors) == pytest.approx(40, abs=2)
+    # Each belongs to the step of its own number, by a message's distance.
+    late = np.subtract(anchors, anchors[0]) / (SECOND / 20) - np.arange(len(anchors))
+    assert -0.5 < late.min() and late.max() < 1.0
+
+
+def test_gap_and_jump_back_start_a_new_window(probe, node, model_path):
+    feed = Feed(probe)
+    node()
+    feed.connect()
+    messages = [*drive(20, 2.5), *drive(20, 2.5, 1_010 * SECOND), *drive(20, 2.5, 500 * SECOND)]
+    feed.send(messages)
+    expected = offline(model_path, messages)
+    assert_same(feed, expected)
+    assert len(expected) == pytest.approx(3 * 10, abs=3)
+
+
+# Inputs that are missing or bad.
+
+def test_without_imu_by_parameter(probe, node, model_path):
+    feed = Feed(probe, inputs=(Odometry, TwistStamped))
+    node(use_imu=False)
+    imu = probe.talk(Imu, 'imu')
+    feed.connect()
+    messages = with_imu_and_commands(drive(20, 3.0))
+    for message in messages:
+        if isinstance(message, Imu):
+            imu.publish(message)
+        else:
+            feed.send([message])
+    assert_same(feed, offline(model_path, messages, use_imu=False))
+    assert feed.status('prediction').level == DiagnosticStatus.OK
+
+
+def test_goes_on_when_imu_stops_and_says_so(probe, node, model_path):
+    feed = Feed(probe)
+    node()
+    feed.connect()
+    messages = with_imu_and_commands(drive(20, 4.0))
+    stop_ns = stamp_of(messages[-1]) - SECOND
+    messages = [message for message in messages
+                if not isinstance(message, Imu) or stamp_of(message) < stop_ns]
+    feed.send(messages)
+    assert_same(feed, offline(model_path, messages))
+    probe.until(lambda: 'without IMU' in feed.status('prediction').message)
+    assert feed.status('prediction').level == DiagnosticStatus.WARN
+    probe.until(lambda: 'imu stopped' in feed.status('imu').message)
+
+
+def with_pose(name, value):
+    def spoil(message):
+        setattr(message.pose.pose.position, name, value)
+    return spoil
+
+
+def with_twist(value):
+    def spoil(message):
+        message.twist.twist.angular.z = value
+    return spoil
+
+
+def without_stamp(message):
+    set_stamp(message, 0)
+
+
+def without_rotation(message):
+    message.pose.pose.orientation.z = message.pose.pose.orientation.w = 0.0
+
+
+# By a word that the reason must have.
+BAD_ODOMETRY = {
+    'nan': with_pose('x', math.nan),
+    'inf': with_pose('y', math.inf),
+    'yaw_rate': with_twist(-math.inf),
+    'stamp': without_stamp,
+    'orientation': without_rotation,
+}
+
+
+@pytest.mark.parametrize('reason', BAD_ODOMETRY)
+def test_bad_odometry_is_named_and_never_used(probe, node, model_path, reason):
+    feed = Feed(probe)
+    node()
+    feed.connect()
+    messages = drive(20, 3.0)
+    bad = drive(20, 3.0)[10::10]
+    for message in bad:
+        set_stamp(message, stamp_of(message) + 20_000_000)
+        BAD_ODOMETRY[reason](message)
+    for index, message in zip(range(11, 999, 11), bad):
+        messages.insert(index, message)
+    feed.send(messages)
+    assert_same(feed, offline(model_path, messages))
+    assert_well_formed(feed)
+    status = feed.status('odom')
+    assert status.level == DiagnosticStatus.WARN
+    assert 'odom' in status.message and reason in status.message
+    assert str(len(bad)) in status.message
+
+
+def test_bad_imu_and_commands_are_named_and_never_used(probe, node, model_path):
+    feed = Feed(probe)
+    node()
+    feed.connect()
+    messages = with_imu_and_commands(drive(20, 3.0))
+    for place in (20, 120, len(messages) - 3):
+        stamp_ns = stamp_of(messages[place]) - 1_000_000
+        messages.insert(place, imu_message(stamp_ns, math.nan, 0.0))
+        messages.insert(place, imu_message(0, 5.0, 5.0))
+        messages.insert(place, command_message(stamp_ns, math.inf, 0.0))
+    feed.send(messages)
+    assert_same(feed, offline(model_path, messages))
+    assert_well_formed(feed)
+    for topic, reason in (('imu', 'yaw_rate is nan'), ('cmd_vel', 'speed is inf')):
+        assert topic in feed.status(topic).message and reason in feed.status(topic).message
+
+
+# Commands: which type, and when.
+
+@pytest.mark.parametrize('kind', [Twist, TwistStamped])
+@pytest.mark.parametrize('node_first', [True, False])
+def test_hears_both_types_of_command(probe, node, kind, node_first):
+    if node_first:
+        node()
+        probe.spin(0.5)
+    feed = Feed(probe, inputs=(Odometry, kind))
+    if not node_first:
+        probe.until(lambda: probe.node.count_publishers('cmd_vel'))
+        node()
+    feed.connect()
+    feed.send([kind()] * 3)
+    assert feed.status('cmd_vel').level == DiagnosticStatus.OK
+
+
+def test_hears_a_publisher_that_comes_back_with_the_other_type(probe, node):
+    node()
+    for kind in (Twist, TwistStamped, Twist):
+        feed = Feed(probe, inputs=(kind,))
+        feed.connect()
+        before = feed.taken('cmd_vel')
+        feed.publishers[kind].publish(kind())
+        probe.until(lambda: feed.taken('cmd_vel') == before + 1)
+        probe.node.destroy_publisher(feed.publishers[kind])
+        probe.until(lambda: not probe.node.count_publishers('cmd_vel'))
+
+
+def test_command_without_stamp_is_put_on_the_clock_of_the_odometry(probe, node, model_path):
+    feed = Feed(probe, inputs=(Odometry, Twist))
+    clock = probe.talk(Clock, '/clock')
+    made = node(use_sim_time=True)
+    feed.connect()
+    probe.until(clock.get_subscription_count)
+    ahead_ns = 77 * SECOND  # the clock here, and 30 ms on the way from the robot
+    stamped = []
+    for index, message in enumerate(drive(20, 3.0)):
+        now_ns = stamp_of(message) + ahead_ns
+        tick = Clock()
+        tick.clock.sec, tick.clock.nanosec = divmod(now_ns, SECOND)
+        clock.publish(tick)
+        probe.until(lambda: made.get_clock().now().nanoseconds == now_ns)
+        feed.send([message])
+        stamped.append(message)
+        if index % 5 == 0:
+            command = Twist()
+            command.linear.x, command.angular.z = 0.1, math.sin(index)
+            feed.send([command])
+            stamped.append(command_message(stamp_of(message), 0.1, math.sin(index)))
+    assert_same(feed, offline(model_path, stamped))
+
+
+# Lifecycle.
+
+def state(probe):
+    return probe.call(GetState, 'predictor/get_state', GetState.Request()).current_state.label
+
+
+def change(probe, transition):
+    request = ChangeState.Request(transition=Transition(id=transition))
+    return probe.call(ChangeState, 'predictor/change_state', request).success
+
+
+def test_lifecycle_goes_round_and_round(probe, node):
+    feed = Feed(probe)
+    node(active=False, autostart=False)
+    assert state(probe) == 'unconfigured'
+    assert probe.node.count_publishers('predicted_path') == 0
+    begins = iter(range(1_000 * SECOND, 2_000 * SECOND, 3 * SECOND))
+    for _ in range(3):
+        assert change(probe, Transition.TRANSITION_CONFIGURE)
+        assert state(probe) == 'inactive'
+        for _ in range(2):
+            feed.connect()
+            for message in drive(2, 2.5, next(begins)):
+                feed.publishers[Odometry].publish(message)
+            probe.turn(50)
+            assert feed.paths == feed.poses == feed.odometry == []
+            assert 'not active' in feed.status('prediction').message
+            assert change(probe, Transition.TRANSITION_ACTIVATE)
+            assert state(probe) == 'active'
+            # Nothing from before counts: the window fills anew.
+            feed.sent['odom'] = feed.taken('odom')
+            odometry = drive(20, 2.5, next(begins))
+            feed.send(odometry[:40])
+            assert feed.paths == []
+            feed.send(odometry[40:])
+            feed.until_published(5)
+            assert change(probe, Transition.TRANSITION_DEACTIVATE)
+            assert state(probe) == 'inactive'
+            probe.turn(20)
+            for heard in (feed.paths, feed.poses, feed.odometry):
+                heard.clear()
+        assert change(probe, Transition.TRANSITION_CLEANUP)
+        assert state(probe) == 'unconfigured'
+        probe.until(lambda: not probe.node.count_publishers('predicted_path'))
+        probe.until(lambda: not feed.publishers[Odometry].get_subscription_count())
+        feed.diagnostics.clear()
+
+
+def test_configuring_with_a_bad_model_fails_and_can_be_repeated(probe, node, model_path):
+    made = node(active=False, autostart=False, model_path='/nowhere/model.pt')
+    assert not change(probe, Transition.TRANSITION_CONFIGURE)
+    assert state(probe) == 'unconfigured'
+    made.set_parameters([Parameter('model_path', value=str(model_path))])
+    assert change(probe, Transition.TRANSITION_CONFIGURE)
+    assert change(probe, Transition.TRANSITION_ACTIVATE)
+    assert state(probe) == 'active'
+
+
+@pytest.mark.parametrize('name', ['predictor', 'replanner', 'sim'])
+def test_process_waits_without_autostart_and_ends_quietly(probe, start, name):
+    process = start(name, autostart='false')
+    client = probe.node.create_client(GetState, f'{name}/get_state')
+    probe.until(client.service_is_ready, f'{name} to come up')
+    answer = client.call_async(GetState.Request())
+    probe.until(answer.done)
+    assert answer.result().current_state.label == 'unconfigured'
+    assert process.stop(signal.SIGINT) == 0
+    assert process.said == ''
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_signal_during_the_imports_ends_quietly(domain, probe, start, model_path, number):
+    process = start('predictor', model_path=model_path)
+    probe.until(lambda: process.catches(signal.SIGTERM))
+    assert process.stop(number) == 0
+    assert process.said == ''
+
+
+# Bad starts.
+
+@pytest.fixture(scope='module')
+def models(model_path, tmp_path_factory):
+    """Return a folder of model files that cannot be used."""
+    folder = tmp_path_factory.mktemp('bad_models')
+    whole = model_path.read_bytes()
+    (folder / 'truncated.pt').write_bytes(whole[:len(whole) // 2])
+    (folder / 'empty.pt').touch()
+    (folder / 'text.pt').write_text('not a model\n')
+    (folder / 'folder.pt').mkdir()
+    torch.save({'weight': torch.zeros(3)}, folder / 'weights.pt')
+    torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), str(folder / 'foreign.pt'))
+    return folder
+
+
+@pytest.fixture(scope='module')
+def bad_starts(start, models, model_path):
+    """Return processes that cannot start, all at once, since each of them imports torch."""
+    with own_domain():
+        started = {name: start('predictor', model_path=models / name)
+                   for name in ('missing.pt', 'truncated.pt', 'foreign.pt')}
+        started['pose_horizont'] = start('predictor', pose_horizont=0.5)
+        started['max_velocity'] = start('predictor', model_path=model_path, max_velocity='[0.2]')
+        yield started
+
+
+@pytest.mark.parametrize('name', [
+    'missing.pt', 'truncated.pt', 'foreign.pt', 'pose_horizont', 'max_velocity'])
+def test_bad_start_is_one_line(bad_starts, name):
+    assert_one_error_line(bad_starts[name], name)
+
+
+@pytest.mark.parametrize('name', [
+    'missing.pt', 'truncated.pt', 'empty.pt', 'text.pt', 'folder.pt', 'weights.pt', 'foreign.pt'])
+def test_bad_model_file_is_named(domain, models, refusal, name):
+    assert name in refusal(predictor_node.main, model_path=models / name)
+
+
+@pytest.mark.parametrize('name, value', [
+    ('pose_horizon', '9.0'), ('pose_horizon', '-0.5'), ('pose_horizon', '.nan'),
+    ('pose_horizon', '1'), ('pose_horizon', 'far'), ('max_velocity', '[0.2]'),
+    ('max_velocity', '[0.0, 0.0, 1.0]'), ('max_velocity', '[.nan, 0.0, 1.0]'),
+    ('max_step_back', '0.0'), ('diagnostics_period', '.inf'), ('use_imu', '7'),
+    ('model_sha256', 'abc'), ('model_path', '7'), ('autostart', 'maybe'), ('rate', '20.0')])
+def test_bad_parameter_is_named(domain, model_path, refusal, name, value):
+    parameters = {'model_path': model_path, name: value}
+    assert name in refusal(predictor_node.main, **parameters)

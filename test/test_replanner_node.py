@@ -1,0 +1,331 @@
+"""The replanner node as a controller and a robot see it."""
+
+import math
+from pathlib import Path as FilePath
+import signal
+import time
+
+from conftest import assert_one_error_line, drive, own_domain, SECOND, set_stamp, stamp_of
+import pytest
+
+pytest.importorskip('rclpy')
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
+from geometry_msgs.msg import PoseStamped, Twist, TwistStamped  # noqa: E402
+from lifecycle_msgs.msg import Transition  # noqa: E402
+from lifecycle_msgs.srv import ChangeState  # noqa: E402
+from lstm_predictor.nodes import replanner_node  # noqa: E402
+from lstm_predictor.nodes.replanner_node import ReplannerNode  # noqa: E402
+from nav_msgs.msg import Odometry, Path  # noqa: E402
+
+pytestmark = pytest.mark.ros
+
+BOUND_S = 5.0  # after 0.5 s without upstream command, on a machine that is busy with other things
+PERIOD_S = 0.05  # of the upstream command
+
+
+class Robot:
+    """What stands around a replanner: who commands it, who obeys it and who predicts for it."""
+
+    def __init__(self, probe, upstream=TwistStamped, downstream=TwistStamped):
+        self.probe = probe
+        self.sent_at = 0.0
+        self.diagnostics = probe.hear(DiagnosticArray, '/diagnostics')
+        self.heard = probe.hear(downstream, 'cmd_vel', reliable=True)
+        self.upstream = probe.talk(upstream, 'cmd_vel_in')
+        self.odometry = probe.talk(Odometry, 'odom')
+        self.paths = probe.talk(Path, 'predicted_path')
+        self._kind = upstream
+
+    def connect(self):
+        """Wait until the replanner hears everything and is heard."""
+        self.probe.until(
+            lambda: all(publisher.get_subscription_count() for publisher in (
+                self.upstream, self.odometry, self.paths)), 'the replanner to hear')
+        self.probe.until(
+            lambda: self.probe.node.count_publishers('cmd_vel') and self.diagnostics,
+            'the replanner to be heard')
+
+    def ask(self, speed, yaw_rate):
+        """Send an upstream command."""
+        message = self._kind()
+        twist = message.twist if self._kind is TwistStamped else message
+        twist.linear.x, twist.angular.z = speed, yaw_rate
+        self.upstream.publish(message)
+        self.sent_at = time.monotonic()
+
+    def ask_until(self, condition, speed, yaw_rate, also=lambda: None):
+        """Send an upstream command again and again until something is true."""
+        def busy():
+            if time.monotonic() - self.sent_at > PERIOD_S:
+                self.ask(speed, yaw_rate)
+                also()
+
+        self.probe.until(condition, f'the answer to {speed}, {yaw_rate}', busy)
+
+    def commands(self):
+        """Return what was heard as (speed, yaw rate)."""
+        twists = [getattr(message, 'twist', message) for message in self.heard]
+        return [(twist.linear.x, twist.angular.z) for twist in twists]
+
+    def settled(self, speed, yaw_rate):
+        """Return whether the newest command is this one."""
+        wanted = pytest.approx((speed, yaw_rate), abs=1e-9)
+        return bool(self.heard) and self.commands()[-1] == wanted
+
+    def status(self, name):
+        """Return the newest entry of the diagnostics about a topic or the replanning."""
+        return next(entry for entry in self.diagnostics[-1].status
+                    if entry.name == f'replanner: {name}')
+
+
+@pytest.fixture
+def node(probe):
+    """Return a function that makes an active replanner in this process."""
+
+    def make(**parameters):
+        made = probe.add(ReplannerNode, **{'diagnostics_period': 0.05, **parameters})
+        made.trigger_configure()
+        made.trigger_activate()
+        return made
+
+    return make
+
+
+def predicted_path(odometry, ahead, left):
+    """Return a path that leads straight to a place [m] half a second after the odometry."""
+    path = Path(header=odometry.header)
+    for step in range(1, 21):
+        pose = PoseStamped()
+        pose.header.frame_id = odometry.header.frame_id
+        set_stamp(pose, stamp_of(odometry) + step * SECOND // 20)
+        pose.pose.position.x = odometry.pose.pose.position.x + ahead * step / 10
+        pose.pose.position.y = odometry.pose.pose.position.y + left * step / 10
+        pose.pose.orientation.w = 1.0
+        path.poses.append(pose)
+    return path
+
+
+class Prediction:
+    """Publishes odometry of a robot that stands, and where it is said to be soon."""
+
+    def __init__(self, robot, ahead=0.1, left=0.05, spoil=lambda path: None):
+        self._robot = robot
+        self._ahead, self._left = ahead, left
+        self._spoil = spoil
+
+    def __call__(self):
+        odometry = drive(1, 0.0, time.time_ns())[0]
+        path = predicted_path(odometry, self._ahead, self._left)
+        self._spoil(path)
+        self._robot.odometry.publish(odometry)
+        self._robot.paths.publish(path)
+
+
+# Upstream commands, with nothing to correct them.
+
+@pytest.mark.parametrize('upstream', [Twist, TwistStamped])
+@pytest.mark.parametrize('downstream', [Twist, TwistStamped])
+def test_passes_limited_commands_in_whatever_types(probe, node, upstream, downstream):
+    robot = Robot(probe, upstream, downstream)
+    node(max_accel=[2.5, 0.0, 30.0], max_decel=[-2.5, 0.0, -30.0])
+    robot.connect()
+    robot.ask_until(lambda: robot.settled(0.2, -1.0), 0.2, -1.0)
+    robot.ask_until(lambda: robot.settled(0.22, 2.84), 5.0, 50.0)
+    robot.ask_until(lambda: robot.settled(-0.22, -2.84), -5.0, -50.0)
+    assert all(abs(speed) <= 0.22 and abs(yaw_rate) <= 2.84
+               for speed, yaw_rate in robot.commands())
+    robot.ask_until(lambda: robot.settled(0.0, 0.0), 0.0, 0.0)
+    if downstream is TwistStamped:
+        stamps = [stamp_of(message) for message in robot.heard]
+        assert stamps == sorted(stamps) and stamps[0] > SECOND
+        assert {message.header.frame_id for message in robot.heard} == {'base_link'}
+
+
+@pytest.mark.parametrize('kind', [Twist, TwistStamped])
+def test_finds_the_types_of_those_who_come_later(probe, node, kind):
+    node()
+    probe.spin(0.5)
+    robot = Robot(probe, kind, kind)
+    robot.connect()
+    robot.ask_until(lambda: robot.settled(0.1, 0.5), 0.1, 0.5)
+
+
+def test_acceleration_is_limited(probe, node):
+    robot = Robot(probe)
+    node(max_accel=[0.1, 0.0, 1.0])
+    robot.connect()
+    begin = time.monotonic()
+    robot.ask_until(lambda: robot.settled(0.2, 1.0), 0.2, 1.0)
+    assert time.monotonic() - begin > 0.2 / 0.1 - 0.6  # one timeout's worth at once
+    speeds = [speed for speed, _ in robot.commands()]
+    assert speeds == sorted(speeds) and len(set(speeds)) > 10
+
+
+def test_says_nothing_before_it_is_asked(probe, node):
+    robot = Robot(probe)
+    node()
+    robot.connect()
+    probe.spin(0.5)
+    assert robot.heard == []
+    assert 'idle' in robot.status('replanning').message
+
+
+# The watchdog.
+
+@pytest.mark.parametrize('parameters', [{}, {'use_sim_time': True}], ids=['wall', 'no_clock'])
+def test_stops_the_robot_when_upstream_falls_silent(probe, node, parameters):
+    robot = Robot(probe)
+    node(**parameters)
+    robot.connect()
+    for _ in range(2):
+        robot.ask_until(lambda: robot.settled(0.2, 1.0), 0.2, 1.0)
+        last = time.monotonic()
+        probe.until(lambda: robot.settled(0.0, 0.0))
+        assert 0.3 < time.monotonic() - last < BOUND_S
+        probe.until(lambda: 'no fresh upstream' in robot.status('replanning').message)
+        assert robot.status('replanning').level == DiagnosticStatus.WARN
+        # It stays so, and is said again and again.
+        robot.heard.clear()
+        probe.until(lambda: len(robot.heard) > 3)
+        assert set(robot.commands()) == {(0.0, 0.0)}
+
+
+@pytest.mark.parametrize('bad', [(math.nan, 0.0), (0.1, math.inf)])
+def test_a_command_that_is_not_finite_is_none(probe, node, bad):
+    robot = Robot(probe)
+    node()
+    robot.connect()
+    robot.ask_until(lambda: robot.settled(0.1, 0.5), 0.1, 0.5)
+    robot.ask_until(lambda: robot.settled(0.0, 0.0), *bad)
+    assert all(math.isfinite(speed) and math.isfinite(yaw_rate)
+               for speed, yaw_rate in robot.commands())
+    probe.until(lambda: ('nan' if bad[0] != 0.1 else 'inf')
+                in {v.key: v.value for v in robot.status('cmd_vel_in').values}.get('last', '')
+                + robot.status('cmd_vel_in').message)
+    assert 'cmd_vel_in' in robot.status('cmd_vel_in').message
+
+
+def test_deactivation_stops_the_robot(probe, node):
+    robot = Robot(probe)
+    node()
+    robot.connect()
+    robot.ask_until(lambda: robot.settled(0.2, 0.0), 0.2, 0.0)
+    assert probe.call(ChangeState, 'replanner/change_state', ChangeState.Request(
+        transition=Transition(id=Transition.TRANSITION_DEACTIVATE))).success
+    probe.until(lambda: robot.settled(0.0, 0.0))
+    robot.heard.clear()
+    robot.ask(0.2, 0.0)
+    probe.spin(0.3)
+    assert robot.heard == []
+    for transition in (Transition.TRANSITION_CLEANUP, Transition.TRANSITION_CONFIGURE,
+                       Transition.TRANSITION_ACTIVATE):
+        assert probe.call(ChangeState, 'replanner/change_state', ChangeState.Request(
+            transition=Transition(id=transition))).success
+    robot.connect()
+    robot.ask_until(lambda: robot.settled(0.1, 0.0), 0.1, 0.0)
+
+
+# The prediction.
+
+@pytest.mark.parametrize('left', [0.05, -0.05])
+def test_steers_against_a_predicted_drift_until_the_prediction_is_stale(probe, node, left):
+    robot = Robot(probe)
+    node()
+    robot.connect()
+    robot.ask_until(
+        lambda: robot.heard and math.copysign(1.0, left) * robot.commands()[-1][1] < -1e-3,
+        0.1, 0.0, also=Prediction(robot, left=left))
+    probe.until(lambda: 'corrected from' in robot.status('replanning').message, busy=lambda:
+                robot.ask_until(lambda: True, 0.1, 0.0, also=Prediction(robot, left=left)))
+    # No more predictions: back to what upstream asks for.
+    robot.ask_until(lambda: robot.settled(0.1, 0.0), 0.1, 0.0)
+    robot.ask_until(
+        lambda: 'no fresh prediction' in robot.status('replanning').message, 0.1, 0.0)
+    assert robot.status('replanning').level == DiagnosticStatus.WARN
+
+
+def no_poses(path):
+    path.poses = []
+
+
+def nan_position(path):
+    for pose in path.poses:
+        pose.pose.position.y = math.nan
+
+
+def no_rotation(path):
+    for pose in path.poses:
+        pose.pose.orientation.w = 0.0
+
+
+def no_stamp(path):
+    set_stamp(path, 0)
+
+
+@pytest.mark.parametrize('spoil, word', [
+    (nan_position, 'nan'), (no_poses, 'no poses'), (no_rotation, 'orientation'),
+    (no_stamp, 'stamp')])
+def test_bad_prediction_is_refused_and_commands_pass(probe, node, spoil, word):
+    robot = Robot(probe)
+    node()
+    robot.connect()
+    good = Prediction(robot)
+    robot.ask_until(lambda: robot.heard and robot.commands()[-1][1] < -1e-3, 0.1, 0.0, also=good)
+    bad = Prediction(robot, spoil=spoil)
+    robot.ask_until(lambda: robot.settled(0.1, 0.0), 0.1, 0.0, also=bad)
+    robot.ask_until(
+        lambda: word in robot.status('predicted_path').message, 0.1, 0.0, also=bad)
+    assert 'predicted_path' in robot.status('predicted_path').message
+    assert robot.settled(0.1, 0.0)
+    assert all(map(math.isfinite, sum(robot.commands(), ())))
+
+
+def test_bad_odometry_is_refused_and_named(probe, node):
+    robot = Robot(probe)
+    node()
+    robot.connect()
+    odometry = drive(1, 0.0)[0]
+    odometry.pose.pose.position.x = math.nan
+    robot.odometry.publish(odometry)
+    probe.until(lambda: 'nan' in robot.status('odom').message)
+    robot.ask_until(lambda: robot.settled(0.1, 0.0), 0.1, 0.0)
+
+
+# As a process.
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+def test_process_stops_the_robot_when_it_is_told_to_end(probe, start, number):
+    process = start('replanner', diagnostics_period=0.05)
+    robot = Robot(probe)
+    robot.connect()
+    robot.ask_until(lambda: robot.settled(0.2, 0.5), 0.2, 0.5)
+    assert 'torch' not in FilePath(f'/proc/{process.process.pid}/maps').read_text()
+    process.process.send_signal(number)
+    robot.ask_until(lambda: process.process.poll() is not None, 0.2, 0.5)
+    probe.until(lambda: robot.settled(0.0, 0.0), 'a last command of zero')
+    assert process.wait() == 0
+    assert process.said == ''
+
+
+@pytest.fixture(scope='module')
+def bad_starts(start):
+    """Return processes that cannot start."""
+    with own_domain():
+        yield {'gain_along': start('replanner', gain_along=-1.0),
+               'gain_alongg': start('replanner', gain_alongg=1.0)}
+
+
+@pytest.mark.parametrize('name', ['gain_along', 'gain_alongg'])
+def test_bad_start_is_one_line(bad_starts, name):
+    assert_one_error_line(bad_starts[name], name)
+
+
+@pytest.mark.parametrize('name, value', [
+    ('control_frequency', '0.0'), ('control_frequency', '.nan'), ('control_frequency', '.inf'),
+    ('correction_horizon', '-1.0'), ('correction_horizon', '.inf'), ('max_velocity', '[0.2]'),
+    ('max_accel', '[-1.0, 0.0, 1.0]'), ('max_decel', '2.5'), ('velocity_timeout', '.inf'),
+    ('authority', '1.5'), ('memory', '1'), ('autostart', '1'), ('diagnostics_period', '.inf'),
+    ('horizon', '0.5')])
+def test_bad_parameter_is_named(refusal, name, value):
+    assert name in refusal(replanner_node.main, **{name: value})
