@@ -56,7 +56,6 @@ def nodes(context):
             parameters=[params_file, overrides],
             remappings=[
                 odom,
-                ('plan', LaunchConfiguration('plan_topic')),
                 ('cmd_vel_in', LaunchConfiguration('cmd_vel_in_topic')),
                 ('cmd_vel', LaunchConfiguration('cmd_vel_out_topic')),
             ],
@@ -100,9 +99,6 @@ def generate_launch_description():
         DeclareLaunchArgument(
             'cmd_vel_topic', default_value='cmd_vel',
             description='Velocity command as the robot gets it, heard by the predictor'),
-        DeclareLaunchArgument(
-            'plan_topic', default_value='plan',
-            description='nav_msgs/Path that the replanner follows in its path mode'),
         DeclareLaunchArgument(
             'cmd_vel_in_topic', default_value='cmd_vel_in',
             description='Velocity command into the replanner, from a controller or a joystick; '

@@ -42,7 +42,6 @@ DEFAULTS = {
     'odom_topic': 'odom',
     'imu_topic': 'imu',
     'cmd_vel_topic': 'cmd_vel',
-    'plan_topic': 'plan',
     'cmd_vel_in_topic': 'cmd_vel_in',
     'cmd_vel_out_topic': 'cmd_vel',
 }
@@ -64,7 +63,6 @@ OTHER_VALUES = {
     'odom_topic': 'odometry/filtered',
     'imu_topic': 'imu/data',
     'cmd_vel_topic': 'cmd_vel_driver',
-    'plan_topic': 'received_global_plan',
     'cmd_vel_in_topic': 'cmd_vel_smoothed',
     'cmd_vel_out_topic': 'cmd_vel_replanned',
 }

@@ -19,7 +19,6 @@ ROSDEP_KEY = {
     'mujoco': None,
     'numpy': 'python3-numpy',
     'rosbags': None,
-    'scipy': 'python3-scipy',
     'torch': None,
     'tqdm': 'python3-tqdm',
     'yaml': 'python3-yaml',

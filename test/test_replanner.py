@@ -198,9 +198,10 @@ def test_zero_upstream_comes_to_rest_and_invents_no_motion(sequence, passed):
 
 
 def test_a_correction_never_reverses_the_direction():
-    """A robot that is far too fast is slowed down to a stop and not driven back."""
+    """A robot that is far too fast is slowed down by its share and not driven back."""
     made = drive(constant(0.05, 0.0), gain=6.0)
-    assert made[-1].speed == 0.0 and all(output.speed >= 0.0 for output in made)
+    assert made[-1].speed == pytest.approx((1.0 - CONFIG.authority) * 0.05)
+    assert all(output.speed >= 0.0 for output in made)
 
 
 def test_before_the_first_command_nothing_moves():
@@ -402,3 +403,38 @@ def test_a_wrong_value_is_named(name, value):
     with pytest.raises(ValueError, match=name) as wrong:
         ReplannerConfig(**{name: value})
     assert str(list(value) if isinstance(value, tuple) else value) in str(wrong.value)
+
+
+def test_a_turn_on_the_spot_keeps_its_direction_and_a_little_motion_stays_little():
+    turning = drive(constant(0.0, 0.05), gain=6.0)
+    assert all(0.0 <= output.yaw_rate <= 0.1 and output.speed == 0.0 for output in turning)
+    creeping = drive(constant(0.005, 0.0), gain=0.1)
+    assert 0.005 < creeping[-1].speed <= (1.0 + CONFIG.authority) * 0.005 + 1e-12
+
+
+def test_the_watchdog_outlives_a_jump_of_the_odometry():
+    """The simulator starts again and upstream dies with it: the robot must be stopped."""
+    replanner = Replanner(CONFIG)
+    replanner.set_odometry(Odometry(START + 100 * SECOND, 0.0, 0.0, 0.0, 0.0, 0.0))
+    replanner.set_upstream(Command(START + 100 * SECOND, 0.2, 0.0), 0.0)
+    replanner.output(0.0)
+    assert replanner.output(0.3).speed > 0.0
+    replanner.set_odometry(Odometry(START, 0.0, 0.0, 0.0, 0.0, 0.0))
+    stopped = replanner.output(1.0)
+    assert (stopped.speed, stopped.reason) == (0.0, STOPPED)
+
+
+def test_a_prediction_of_the_past_corrects_nothing():
+    replanner = Replanner(CONFIG)
+    for step in range(40):
+        stamp_ns, steady = START + step * SECOND // 20, step / 20
+        replanner.set_odometry(Odometry(stamp_ns, 0.005 * step, 0.0, 0.0, 0.1, 0.0))
+        replanner.set_upstream(Command(stamp_ns, 0.2, 0.0), steady)
+        replanner.set_target(Target(stamp_ns - SECOND // 20, np.zeros(3)), steady)
+        assert replanner.output(steady).reason == UNCORRECTED
+
+
+@pytest.mark.parametrize('name', ['max_accel', 'max_decel'])
+def test_a_robot_that_could_never_start_or_stop_is_refused(name):
+    with pytest.raises(ValueError, match=name):
+        ReplannerConfig(**{name: (0.0, 0.0, 0.0)})

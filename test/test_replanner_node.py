@@ -27,12 +27,14 @@ PERIOD_S = 0.05  # of the upstream command
 class Robot:
     """What stands around a replanner: who commands it, who obeys it and who predicts for it."""
 
-    def __init__(self, probe, upstream=TwistStamped, downstream=TwistStamped):
+    def __init__(self, probe, upstream=TwistStamped, downstream=TwistStamped,
+                 commands='cmd_vel_in', obeys='cmd_vel'):
         self.probe = probe
+        self._obeys = obeys
         self.sent_at = 0.0
         self.diagnostics = probe.hear(DiagnosticArray, '/diagnostics')
-        self.heard = probe.hear(downstream, 'cmd_vel', reliable=True)
-        self.upstream = probe.talk(upstream, 'cmd_vel_in')
+        self.heard = probe.hear(downstream, obeys, reliable=True)
+        self.upstream = probe.talk(upstream, commands)
         self.odometry = probe.talk(Odometry, 'odom')
         self.paths = probe.talk(Path, 'predicted_path')
         self._kind = upstream
@@ -43,7 +45,7 @@ class Robot:
             lambda: all(publisher.get_subscription_count() for publisher in (
                 self.upstream, self.odometry, self.paths)), 'the replanner to hear')
         self.probe.until(
-            lambda: self.probe.node.count_publishers('cmd_vel') and self.diagnostics,
+            lambda: self.probe.node.count_publishers(self._obeys) and self.diagnostics,
             'the replanner to be heard')
 
     def ask(self, speed, yaw_rate):
@@ -226,6 +228,20 @@ def test_deactivation_stops_the_robot(probe, node):
     robot.ask_until(lambda: robot.settled(0.1, 0.0), 0.1, 0.0)
 
 
+def test_a_shutdown_while_driving_stops_the_robot(probe, node):
+    robot = Robot(probe)
+    node()
+    robot.connect()
+    robot.ask_until(lambda: robot.settled(0.2, 0.0), 0.2, 0.0)
+    assert probe.call(ChangeState, 'replanner/change_state', ChangeState.Request(
+        transition=Transition(id=Transition.TRANSITION_ACTIVE_SHUTDOWN))).success
+    probe.until(lambda: robot.settled(0.0, 0.0))
+    robot.heard.clear()
+    robot.ask(0.2, 0.0)
+    probe.spin(0.3)
+    assert robot.heard == []
+
+
 # The prediction.
 
 @pytest.mark.parametrize('left', [0.05, -0.05])
@@ -306,6 +322,23 @@ def test_process_stops_the_robot_when_it_is_told_to_end(probe, start, number):
     probe.until(lambda: robot.settled(0.0, 0.0), 'a last command of zero')
     assert process.wait() == 0
     assert process.said == ''
+
+
+def test_topics_can_be_renamed_into_a_chain(probe, start):
+    """Its input has the name that its output has by default: it must not hear itself."""
+    start('replanner', '-r', 'cmd_vel_in:=cmd_vel', '-r', 'cmd_vel:=cmd_vel_safe',
+          diagnostics_period=0.05)
+    robot = Robot(probe, commands='cmd_vel', obeys='cmd_vel_safe')
+    robot.connect()
+    robot.ask_until(lambda: robot.settled(0.1, 0.2), 0.1, 0.2)
+    heard = len(robot.heard)
+    probe.until(lambda: robot.settled(0.0, 0.0), 'a stop when upstream falls silent')
+    assert len(robot.heard) < heard + 1000
+
+
+def test_one_name_for_both_ways_is_refused(domain, start):
+    process = start('replanner', '-r', 'cmd_vel_in:=cmd_vel_both', '-r', 'cmd_vel:=cmd_vel_both')
+    assert_one_error_line(process, 'cmd_vel_both')
 
 
 @pytest.fixture(scope='module')

@@ -74,3 +74,10 @@ def test_cleared_is_new():
     stream.clear()
     assert len(stream) == 0 and stream.times.size == 0
     assert stream.add(1, (3.0, -3.0)) and content(stream) == {1: 3.0}
+
+
+def test_memory_stays_flat_for_days():
+    stream = Stream(2, span_ns=1_000)
+    for stamp_ns in range(200_000):
+        stream.add(stamp_ns, (0.0, 0.0))
+    assert len(stream._times) < 4_000

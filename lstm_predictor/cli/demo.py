@@ -13,6 +13,7 @@ from geometry_msgs.msg import PoseWithCovarianceStamped
 
 from lstm_predictor.bags import BagError, BagWriter
 from lstm_predictor.cli import demo_report
+from lstm_predictor.cli.arguments import not_negative, positive
 from lstm_predictor.cli.processes import NodeDied, Nodes, own_domain
 from lstm_predictor.cli.session import session
 from lstm_predictor.core import samples
@@ -90,21 +91,23 @@ class Driver:
 def main(args: list[str] | None = None) -> int:
     """Run the demo; return the exit code."""
     given = _arguments().parse_args(args)
-    given.out.mkdir(parents=True, exist_ok=True)
     try:
+        given.out.mkdir(parents=True, exist_ok=True)
         for name, chain in RUNS.items():
             shutil.rmtree(given.out / name, ignore_errors=True)
             run(name, chain, given)
         report = demo_report.make(
             {name: given.out / name for name in RUNS}, figure_of_eight(_ROUND), given.out)
-    except (NodeDied, BagError) as error:
+    except (NodeDied, BagError, OSError) as error:
         print(f'\nerror: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print('\ninterrupted', file=sys.stderr)
         return 130
     print(report.text)
-    (given.out / 'demo.json').write_text(json.dumps(report.numbers, indent=1))
+    for file in (given.out / 'demo.json', given.json):
+        if file is not None:
+            file.write_text(json.dumps(report.numbers, indent=1))
     print(f'\nwrote {given.out}/: demo.png, demo.json and the recordings '
           + ' and '.join(RUNS))
     return 0
@@ -154,9 +157,10 @@ def _show(passed: float, seconds: float, rmse: float) -> None:
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='demo', description=__doc__)
-    parser.add_argument('--seconds', type=float, default=30.0, help='of driving, in each run')
+    parser.add_argument('--seconds', type=positive, default=30.0, help='of driving, in each run')
     parser.add_argument('--out', type=Path, default=Path('out/demo'), help='folder for results')
-    parser.add_argument('--command-delay', type=float, default=0.25,
+    parser.add_argument('--json', type=Path, help='also write the numbers to this file')
+    parser.add_argument('--command-delay', type=not_negative, default=0.25,
                         help='that nobody tells the nodes [s]')
     parser.add_argument('--seed', type=int, default=0, help='of the simulated noise')
     return parser

@@ -64,20 +64,25 @@ class Nodes:
 @contextmanager
 def own_domain() -> Iterator[int]:
     """
-    Give this process and its children a ROS_DOMAIN_ID that no other command of ours uses.
+    Give this process and its children a ROS_DOMAIN_ID of their own, on this machine alone.
 
-    A recording that is played must not be heard by a robot that is running.
+    A recording that is played must not be heard by a robot that is running. TurtleBot3 uses 30.
     """
-    for domain in range(30, 100):
+    for domain in range(40, 100):
+        if str(domain) == os.environ.get('ROS_DOMAIN_ID'):
+            continue
         with socket.socket() as reserved:
             try:
                 reserved.bind(('127.0.0.1', 41000 + domain))
             except OSError:
                 continue
             os.environ['ROS_DOMAIN_ID'] = str(domain)
+            os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+            if os.environ.get('ROS_DISTRO') == 'humble':
+                os.environ['ROS_LOCALHOST_ONLY'] = '1'
             yield domain
             return
-    raise NodeDied('no ROS_DOMAIN_ID from 30 to 99 is free')
+    raise NodeDied('no ROS_DOMAIN_ID from 40 to 99 is free')
 
 
 def _end_with_parent() -> None:

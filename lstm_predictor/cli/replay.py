@@ -8,6 +8,7 @@ import sys
 import time
 
 from lstm_predictor.bags import BagError, folder_of, Recording, Topics
+from lstm_predictor.cli.arguments import positive
 from lstm_predictor.cli.predictions import compare, Compared, join
 from lstm_predictor.cli.processes import NodeDied, Nodes, own_domain
 from lstm_predictor.cli.session import Session, session
@@ -117,25 +118,18 @@ def _run(player: Player, recording: Recording, rate: float, nodes: Nodes, hearin
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='replay', description=__doc__)
     parser.add_argument('bags', nargs='+', type=Path, metavar='BAG', help='rosbag2 folder')
-    parser.add_argument('--rate', type=_positive, default=1.0, help='times faster than recorded')
+    parser.add_argument('--rate', type=positive, default=1.0, help='times faster than recorded')
     parser.add_argument('--model', type=Path, default=Path(default_model()), help='model file')
     parser.add_argument('--json', type=Path, default=Path('out/replay.json'),
                         help='file for the numbers of the table')
     parser.add_argument('--by', choices=('folder', 'recording'), default='folder',
                         help='what a group of the table is')
-    parser.add_argument('--max-speed', type=_positive,
+    parser.add_argument('--max-speed', type=positive,
                         help='of the robot [m/s]; default: the largest in the recording')
-    parser.add_argument('--max-yaw-rate', type=_positive, help='of the robot [rad/s]; likewise')
+    parser.add_argument('--max-yaw-rate', type=positive, help='of the robot [rad/s]; likewise')
     for name, topic in (('odom', '/odom'), ('imu', '/imu'), ('cmd-vel', '/cmd_vel')):
         parser.add_argument(f'--{name}-topic', default=topic, help=f'default: {topic}')
     return parser
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not value > 0.0:
-        raise argparse.ArgumentTypeError(f'must be positive, is {text}')
-    return value
 
 
 if __name__ == '__main__':

@@ -30,12 +30,16 @@ def main(args: list[str] | None = None) -> int:
     try:
         config = configuration.load(given.config)
         groups = train(config, given.output or Path(config.output))
+        print(metrics.table(groups))
+        if given.json:
+            given.json.parent.mkdir(parents=True, exist_ok=True)
+            given.json.write_text(json.dumps({'groups': groups}, indent=1))
     except (configuration.ConfigError, ModelFileError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
-    print(metrics.table(groups))
-    if given.json:
-        given.json.write_text(json.dumps({'groups': groups}, indent=1))
+    except KeyboardInterrupt:
+        print('\ninterrupted', file=sys.stderr)
+        return 130
     return 0
 
 

@@ -8,6 +8,7 @@ A TorchScript file is code; `sha256` pins it.
 
 from dataclasses import asdict, dataclass, field
 import hashlib
+from io import BytesIO
 import json
 from pathlib import Path
 from typing import Any
@@ -116,12 +117,18 @@ def load(path: Path, sha256: str = '') -> Artifact:
     """
     if not path.is_file():
         raise ModelFileError(f'model file {path} does not exist')
-    if sha256 and file_sha256(path) != sha256.lower():
+    try:
+        # Once, so that what is checked is what is run.
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f'model file {path}: {error.strerror}') from None
+    found = hashlib.sha256(data).hexdigest()
+    if sha256 and found != sha256.lower():
         raise ModelFileError(
-            f'model file {path} has sha256 {file_sha256(path)}, model_sha256 asks for {sha256}')
+            f'model file {path} has sha256 {found}, model_sha256 asks for {sha256}')
     extra = {_EXTRA: ''}
     try:
-        module = torch.jit.load(str(path), map_location='cpu', _extra_files=extra)
+        module = torch.jit.load(BytesIO(data), map_location='cpu', _extra_files=extra)
     except (RuntimeError, ValueError, OSError) as error:
         reason = str(error).strip().splitlines()[0][:120]
         raise ModelFileError(f'model file {path} is no TorchScript archive ({reason})') from None
@@ -148,6 +155,9 @@ def _contract(path: Path, text: str | bytes) -> Contract:
         raise ModelFileError(
             f'model file {path} has schema {contract.schema}, this version reads {SCHEMA}')
     try:
+        if not isinstance(contract.horizon, int) or not isinstance(contract.window, int):
+            raise ValueError(f'window {contract.window} and horizon {contract.horizon} are no '
+                             f'numbers of steps')
         contract.window_config(1.0, 1.0)
     except (TypeError, ValueError) as error:
         raise ModelFileError(f'model file {path}: contract.json is wrong ({error})') from None
@@ -162,7 +172,7 @@ def _check_golden(path: Path, artifact: Artifact) -> None:
     try:
         results = artifact.predict(golden['window'], golden['commands'])
         expected = [np.asarray(golden[name], dtype=float) for name in ('poses', 'factors')]
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[-1][:120]
         raise ModelFileError(f'model file {path} does not run on its golden input ({reason})') \
             from None

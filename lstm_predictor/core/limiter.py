@@ -26,6 +26,10 @@ class Limits:
                 which = 'positive' if sign > 0.0 else 'negative'
                 raise ValueError(
                     f'{name} must be three {which} numbers [x, y, yaw rate], is {list(value)}')
+            if name.endswith('cel') and not (value[0] and value[2]):
+                raise ValueError(
+                    f'{name} must not be zero in x and yaw rate, the robot could never start '
+                    f'or stop; it is {list(value)}')
 
 
 class Limiter:

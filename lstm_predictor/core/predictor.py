@@ -49,14 +49,26 @@ class Predictor:
         self._due_ns = None
 
     def add(self, reading: Odometry | Imu | Command) -> bool:
-        """Take a reading; False where it repeats one or is too old to matter."""
+        """
+        Take a reading; False where it repeats one or has no place in the window.
+
+        The odometry decides what time it is: before its first message nothing else is taken,
+        and nothing from far ahead of it.
+        """
         if isinstance(reading, Imu) and not self.config.use_imu:
             return False
         if isinstance(reading, Odometry) and self._jumped_back(reading.stamp_ns):
             self.reset()
-        if not isinstance(reading, Odometry) and self._ahead(reading.stamp_ns):
-            return False
+        if not isinstance(reading, Odometry):
+            ahead = self.ahead(reading)
+            if ahead is None or ahead > self.config.max_step_back:
+                return False
         return self.window.add(reading)
+
+    def ahead(self, reading: Odometry | Imu | Command) -> float | None:
+        """Return how far [s] a reading is ahead of the newest odometry, None before the first."""
+        times = self.window.odometry.times
+        return 1e-9 * float(reading.stamp_ns - times[-1]) if len(times) else None
 
     def predict_if_due(self) -> Prediction | None:
         """Return a prediction from the newest odometry where a step is due and the window full."""
@@ -84,10 +96,6 @@ class Predictor:
         return in_odometry_frame(
             anchor_ns, self.window.config.step_ns, self.window.poses(anchors)[0], rows[0],
             poses[0], factors[0])
-
-    def _ahead(self, stamp_ns: int) -> bool:
-        times = self.window.odometry.times
-        return len(times) > 0 and stamp_ns > times[-1] + 1e9 * self.config.max_step_back
 
     def _jumped_back(self, stamp_ns: int) -> bool:
         times = self.window.odometry.times

@@ -1,9 +1,8 @@
 """An ideal robot: it moves exactly as it is asked to, at once or after a dead time."""
 
-from collections import deque
-
 from lstm_predictor.core import se2
 from lstm_predictor.core.samples import Command
+from lstm_predictor.core.stream import Stream
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,47 +16,48 @@ class IdealRobot:
 
     def __init__(self, span_ns: int) -> None:
         """Remember the commands of the last `span_ns` [ns]."""
-        self._span_ns = span_ns
-        self._asked: deque[Command] = deque()
-
-    def __bool__(self) -> bool:
-        return bool(self._asked)
+        # The command, and the pose at its stamp in a frame that never matters.
+        self._asked = Stream(5, span_ns)
 
     @property
-    def newest(self) -> Command:
-        """The command in force; there must be one."""
-        return self._asked[-1]
+    def newest(self) -> tuple[float, float]:
+        """Speed [m/s] and yaw rate [rad/s] in force; zero where nothing was asked."""
+        if not len(self._asked):
+            return 0.0, 0.0
+        speed, yaw_rate = self._asked.values[-1, :2].tolist()
+        return speed, yaw_rate
 
     def clear(self) -> None:
         """Forget every command."""
         self._asked.clear()
 
+    def restart(self, stamp_ns: int) -> None:
+        """Forget the past; what is asked for now was asked at this stamp [ns]."""
+        speed, yaw_rate = self.newest
+        self._asked.clear()
+        self.ask(Command(stamp_ns, speed, yaw_rate))
+
     def ask(self, command: Command) -> None:
         """Take a command in force from its stamp on; it takes back what was asked for later."""
-        while self._asked and command.stamp_ns <= self._asked[-1].stamp_ns:
-            self._asked.pop()
-        self._asked.append(command)
-        # The one that was in force when the span begins is still needed.
-        while len(self._asked) > 1 and self._asked[1].stamp_ns < command.stamp_ns - self._span_ns:
-            self._asked.popleft()
+        self._asked.drop_from(command.stamp_ns)
+        corner = np.zeros(3)
+        if len(self._asked):
+            corner = self._at(np.array([command.stamp_ns]))[0]
+        self._asked.add(command.stamp_ns, (command.speed, command.yaw_rate, *corner.tolist()))
 
     def known(self, times_ns: Times) -> NDArray[np.bool_]:
         """Return whether a command was in force at stamps [ns] (n,)."""
-        if not self._asked:
-            return np.zeros(len(times_ns), dtype=bool)
-        return np.asarray(times_ns >= self._asked[0].stamp_ns)
+        times = self._asked.times
+        return np.asarray(times_ns >= times[0]) if len(times) else np.zeros(len(times_ns), bool)
 
     def moved(self, start_ns: Times, end_ns: Times) -> Array:
         """Return the motion from known stamps to later ones [ns] (n,), in the body: (n, 3)."""
-        stamps = np.array([command.stamp_ns for command in self._asked], dtype=np.int64)
-        twists = np.array([(command.speed, 0.0, command.yaw_rate) for command in self._asked])
-        corners: list[Array] = [np.zeros(3)]
-        for step in np.diff(stamps)[:, None] * 1e-9 * twists[:-1]:
-            corners.append(se2.compose(corners[-1], se2.exp(step)))
-        poses = np.array(corners)  # at each stamp, in the frame of the first
+        return se2.between(self._at(start_ns), self._at(end_ns))
 
-        def at(times_ns: Times) -> Array:
-            index = np.searchsorted(stamps, times_ns, side='right') - 1
-            seconds = (times_ns - stamps[index])[:, None] * 1e-9
-            return se2.compose(poses[index], se2.exp(twists[index] * seconds))
-        return se2.between(at(start_ns), at(end_ns))
+    def _at(self, times_ns: Times) -> Array:
+        stamps, rows = self._asked.times, self._asked.values
+        index = np.searchsorted(stamps, times_ns, side='right') - 1
+        seconds = (times_ns - stamps[index]) * 1e-9
+        motion = np.zeros((len(seconds), 3))
+        motion[:, 0], motion[:, 2] = rows[index, 0] * seconds, rows[index, 1] * seconds
+        return se2.compose(rows[index, 2:], se2.exp(motion))

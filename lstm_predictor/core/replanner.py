@@ -49,7 +49,7 @@ class ReplannerConfig(Limits):
     gain_along: float = 0.5  # speed per position error ahead [1/s]
     gain_across: float = 3.0  # yaw rate per speed and position error to the left [rad/m^2]
     gain_yaw: float = 0.5  # yaw rate per heading error [1/s]
-    authority: float = 0.3  # largest correction as a share of the velocity limits [-]
+    authority: float = 0.3  # largest correction as a share of what is asked for [-]
 
     def __post_init__(self) -> None:
         """Raise ValueError that names the field and its value."""
@@ -125,7 +125,7 @@ class Replanner:
         times = self._odometry.times
         if len(times) and odometry.stamp_ns < times[-1] - self._span_ns:
             self._odometry.clear()
-            self._ideal.clear()
+            self._ideal.restart(odometry.stamp_ns)
             self._target = None
         self._odometry.add(odometry.stamp_ns, odometry[1:4])
 
@@ -140,22 +140,19 @@ class Replanner:
 
     def output(self, steady: float) -> Output:
         """Return the command for now; call it at least once per control period."""
-        if self._asked_at is None or not self._ideal:
+        if self._asked_at is None:
             return Output(*self._limiter.send(0.0, 0.0, steady), IDLE)
         if steady - self._asked_at > self.config.velocity_timeout:
             return Output(*self._limiter.stop(steady), STOPPED)
-        speed, yaw_rate = self._ideal.newest[1:]
+        speed, yaw_rate = self._ideal.newest
         if speed == 0.0 and yaw_rate == 0.0:
             return Output(*self._limiter.send(speed, yaw_rate, steady), PASSED)
         error = self.error(steady)
         if error is None:
             return Output(*self._limiter.send(speed, yaw_rate, steady), UNCORRECTED)
-        more_speed, more_yaw_rate = self._correction(error, speed)
-        corrected = speed + more_speed
-        if corrected * speed <= 0.0:
-            corrected = 0.0
-        return Output(
-            *self._limiter.send(corrected, yaw_rate + more_yaw_rate, steady), CORRECTED)
+        more_speed, more_yaw_rate = self._correction(error, speed, yaw_rate)
+        return Output(*self._limiter.send(
+            speed + more_speed, yaw_rate + more_yaw_rate, steady), CORRECTED)
 
     def error(self, steady: float) -> Array | None:
         """
@@ -172,7 +169,8 @@ class Replanner:
         first = int(np.searchsorted(times, times[-1] - round(1e9 * self.config.memory)))
         starts = times[first] - self._dead_times_ns
         starts = starts[self._ideal.known(starts)]
-        if not len(starts) or target.stamp_ns <= times[first]:
+        # A prediction whose time has passed is none, however late it arrived.
+        if not len(starts) or target.stamp_ns <= times[-1]:
             return None
         moved = self._ideal.moved(starts, starts + (target.stamp_ns - times[first]))
         errors = se2.between(target.pose, se2.compose(self._odometry.values[first], moved))
@@ -180,12 +178,19 @@ class Replanner:
         # Poses too far apart for a number make a distance that is none.
         return np.asarray(errors[np.argmin(sizes)]) if np.isfinite(errors).all() else None
 
-    def _correction(self, error: Array, speed: float) -> tuple[float, float]:
-        """Return the bounded change of [speed [m/s], yaw rate [rad/s]]."""
+    def _correction(self, error: Array, speed: float, yaw_rate: float) -> tuple[float, float]:
+        """
+        Return the bounded change of [speed [m/s], yaw rate [rad/s]].
+
+        It grows with what is asked for, so that a little motion stays little and a turn on the
+        spot keeps its direction.
+        """
         c = self.config
         ahead, left, yaw = (float(e) for e in error)
-        most_speed = c.authority * c.max_velocity[0]
-        most_yaw_rate = c.authority * c.max_velocity[2]
+        share = abs(speed) / c.max_velocity[0] if c.max_velocity[0] else 0.0
+        most_speed = c.authority * abs(speed)
+        most_yaw_rate = c.authority * min(
+            abs(yaw_rate) + share * c.max_velocity[2], c.max_velocity[2])
         return (
-            clamp(c.gain_along * ahead, -most_speed, most_speed) if speed else 0.0,
+            clamp(c.gain_along * ahead, -most_speed, most_speed),
             clamp(c.gain_across * speed * left + c.gain_yaw * yaw, -most_yaw_rate, most_yaw_rate))

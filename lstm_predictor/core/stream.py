@@ -51,6 +51,10 @@ class Stream:
         self._forget()
         return True
 
+    def drop_from(self, stamp_ns: int) -> None:
+        """Forget the rows at a stamp [ns] and after it."""
+        self._end = self._begin + int(np.searchsorted(self.times, stamp_ns))
+
     def clear(self) -> None:
         """Forget everything."""
         self._begin = self._end = 0
@@ -66,8 +70,8 @@ class Stream:
             return
         n = len(self)
         capacity = max(len(self._times), 2 * n)
-        times = np.zeros(capacity + 1, dtype=np.int64)
-        values = np.zeros((capacity + 1, self._values.shape[1]))
+        times = np.zeros(capacity, dtype=np.int64)
+        values = np.zeros((capacity, self._values.shape[1]))
         times[:n], values[:n] = self.times, self.values
         self._times, self._values = times, values
         self._begin, self._end = 0, n

@@ -6,6 +6,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from lstm_predictor.core.window import WindowConfig
 from lstm_predictor.learning.fleet import FleetConfig
+from lstm_predictor.learning.metrics import HORIZONS, steps_of
 from lstm_predictor.learning.train import OptimiserConfig
 
 import yaml
@@ -34,6 +35,12 @@ class TrainConfig:
         for name in ('horizon', 'stride', 'validation_robots', 'test_robots'):
             if not getattr(self, name) > 0:
                 raise ValueError(f'{name} must be positive, is {getattr(self, name)}')
+        if steps_of(HORIZONS[-1:], self.window.rate)[0] >= self.horizon:
+            raise ValueError(f'horizon must reach {HORIZONS[-1]:g} s, which are scored; it is '
+                             f'{self.horizon} steps at {self.window.rate:g} Hz')
+        if steps_of(HORIZONS[:1], self.window.rate)[0] < 0:
+            raise ValueError(f'rate must be at least {1.0 / HORIZONS[0]:g} Hz, is '
+                             f'{self.window.rate:g}')
 
 
 def load(path: Path) -> TrainConfig:

@@ -6,6 +6,7 @@ import math
 from lstm_predictor.core.model import MotionLstm
 from lstm_predictor.core.window import FEATURES
 from lstm_predictor.learning.dataset import Examples
+from lstm_predictor.learning.metrics import CHI2_3_90
 
 import numpy as np
 
@@ -117,18 +118,16 @@ def augmented(window: Tensor, commands: Tensor, future: Tensor, config: Optimise
     return window, commands * given, future
 
 
-def calibrate(model: MotionLstm, examples: Examples, quantile: float = 0.9) -> None:
+def calibrate(model: MotionLstm, examples: Examples) -> None:
     """
-    Set the model's calibration so that its regions hold the given share of these examples.
+    Set the model's calibration so that its 90 % regions hold that share of these examples.
 
     One factor per step: the distance that holds the share, over what it should be.
     """
-    from scipy.stats import chi2
     error, factors = _open_errors(model, examples)
     white = torch.linalg.solve_triangular(factors, error.unsqueeze(-1), upper=False)
     distance = white.square().sum(dim=(-2, -1)).sqrt()  # (n, H)
-    wanted = math.sqrt(chi2.ppf(quantile, 3))
-    model.calibration.mul_(torch.quantile(distance, quantile, dim=0) / wanted)
+    model.calibration.mul_(torch.quantile(distance, 0.9, dim=0) / math.sqrt(CHI2_3_90))
 
 
 @torch.no_grad()

@@ -11,6 +11,7 @@ from typing import Any
 from geometry_msgs.msg import Twist, TwistStamped
 
 from rclpy.clock import Clock, ClockType
+from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 
@@ -25,7 +26,7 @@ class CommandSubscription:
     def __init__(self, node: Node, topic: str, callback: Callable[[Any], None]) -> None:
         """Call `callback` with every message, once a publisher is there."""
         self._node = node
-        self._topic = node.resolve_topic_name(topic)
+        self._topic = topic
         self._callback = callback
         self._subscription: Any = None
         self._type: type | None = None
@@ -56,19 +57,19 @@ class CommandPublisher:
     def __init__(self, node: Node, topic: str, frame_id: str = 'base_link') -> None:
         """Send nothing until a subscriber is there; `frame_id` goes into stamped commands."""
         self._node = node
-        self._topic = node.resolve_topic_name(topic)
+        self._topic = topic
         self._frame_id = frame_id
         self._publisher: Any = None
-        self._type: type | None = None
+        self._type: Any = None
         self._timer = node.create_timer(
             _LOOK_PERIOD, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._look()
 
     def publish(self, speed: float, yaw_rate: float) -> None:
         """Send a command [m/s], [rad/s], stamped with the time of the node's clock."""
-        if self._publisher is None:
+        if self._type is None:
             return
-        message = self._type() if self._type else Twist()
+        message = self._type()
         twist = message
         if isinstance(message, TwistStamped):
             message.header.stamp = self._node.get_clock().now().to_msg()
@@ -77,6 +78,11 @@ class CommandPublisher:
         twist.linear.x = speed
         twist.angular.z = yaw_rate
         self._publisher.publish(message)
+
+    def flush(self) -> None:
+        """Wait a little until reliable subscribers have what was sent."""
+        if self._publisher is not None:
+            self._publisher.wait_for_all_acked(Duration(seconds=0.2))
 
     def destroy(self) -> None:
         """Stop sending."""

@@ -1,6 +1,7 @@
 """What has arrived, what was refused and how old it is, as diagnostics say it."""
 
 from dataclasses import dataclass
+import math
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -22,16 +23,18 @@ class Input:
     last: float | None = None  # [s] steady
     refused: int = 0
     reason: str = ''  # of the last refusal
+    refused_at: float = -math.inf  # [s] steady
 
     def heard(self, steady: float) -> None:
         """Count a good message."""
         self.count += 1
         self.last = steady
 
-    def refuse(self, reason: str) -> None:
+    def refuse(self, reason: str, steady: float) -> None:
         """Count a message that must not be used."""
         self.refused += 1
         self.reason = reason
+        self.refused_at = steady
 
     def status(self, steady: float) -> DiagnosticStatus:
         """Return the state of the topic in words and numbers."""
@@ -42,11 +45,18 @@ class Input:
         elif age > self.timeout:
             level = ERROR if self.needed else OK
             text = f'{self.topic} stopped {age:.1f} s ago'
-        if self.refused and level == OK:
-            level, text = WARN, f'{self.topic}: refused {self.refused}, last: {self.reason}'
+        if steady - self.refused_at <= self.timeout:
+            text = f'{self.topic}: refused {self.refused}, last: {self.reason}'
+            level = ERROR if level in (ERROR, STALE) else WARN
+        return self._status(level, text, 'never' if age is None else f'{age:.3f}')
+
+    def unread(self) -> DiagnosticStatus:
+        """Return the state of the topic of a node that is not active."""
+        return self._status(OK, f'{self.topic} is not read', 'unknown')
+
+    def _status(self, level: Any, text: str, age: str) -> DiagnosticStatus:
         return status(level, self.topic, text, {
-            'received': self.count, 'refused': self.refused,
-            'age [s]': 'never' if age is None else f'{age:.3f}'})
+            'received': self.count, 'refused': self.refused, 'age [s]': age})
 
 
 def status(level: Any, name: str, message: str, values: dict[str, Any]) -> DiagnosticStatus:

@@ -1,27 +1,25 @@
 """From the command line to a spinning lifecycle node and out again, in one place."""
 
 from collections.abc import Callable
-from functools import wraps
 import signal
 import sys
 from threading import Event
-from typing import Any
+
+from lstm_predictor.nodes.managed import ManagedNode
 
 import rclpy
 from rclpy.executors import Executor, SingleThreadedExecutor
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
-Configure = Callable[[Any, LifecycleState], TransitionCallbackReturn]
 
-
-def run(make_node: Callable[[], LifecycleNode], args: list[str] | None = None) -> int:
+def run(make_node: Callable[[], ManagedNode], args: list[str] | None = None) -> int:
     """
     Spin a node until SIGINT or SIGTERM; return the exit code.
 
     A node with parameter `autostart` is configured and activated first. What is wrong with its
-    parameters or files ends the process with one line. On the way out the node is deactivated
+    parameters or files ends the process with one line. On every way out the node is shut down
     while it can still publish.
     """
     stop = Event()
@@ -41,30 +39,13 @@ def run(make_node: Callable[[], LifecycleNode], args: list[str] | None = None) -
         executor.add_node(node)
         while rclpy.ok() and not stop.is_set():
             spin(executor, 0.1)
-        _end(node)
         return 0
     finally:
         if node is not None:
+            # Not through the state machine: an error may have left it in any state.
+            node.on_shutdown(None)
             node.destroy_node()
         rclpy.try_shutdown()
-
-
-def configures(callback: Configure) -> Configure:
-    """
-    Make a transition that raises one that fails, with one line that says why.
-
-    rclpy would swallow the exception and what it says.
-    """
-    @wraps(callback)
-    def reported(node: Any, state: LifecycleState) -> TransitionCallbackReturn:
-        try:
-            return callback(node, state)
-        except ValueError as error:
-            node.get_logger().error(str(error))
-        except Exception as error:
-            node.get_logger().error(f'{type(error).__name__}: {error}')
-        return TransitionCallbackReturn.FAILURE
-    return reported
 
 
 def make_executor() -> Executor:
@@ -87,15 +68,6 @@ def spin(executor: Executor, seconds: float) -> None:
     executor.spin_until_future_complete(Future(), timeout_sec=seconds)
 
 
-def _start(node: LifecycleNode) -> bool:
+def _start(node: ManagedNode) -> bool:
     success = TransitionCallbackReturn.SUCCESS
     return node.trigger_configure() == success and node.trigger_activate() == success
-
-
-def _end(node: LifecycleNode) -> None:
-    state = node._state_machine.current_state[1]
-    if state == 'active':
-        node.trigger_deactivate()
-        state = 'inactive'
-    if state in ('inactive', 'unconfigured'):
-        node.trigger_shutdown()

@@ -18,12 +18,10 @@ from lstm_predictor.core.prediction import Prediction
 from lstm_predictor.core.predictor import Predictor, PredictorConfig
 from lstm_predictor.nodes import health, messages, parameters
 from lstm_predictor.nodes.commands import BEST_EFFORT, CommandSubscription
-from lstm_predictor.nodes.lifecycle import configures, run
+from lstm_predictor.nodes.lifecycle import run
+from lstm_predictor.nodes.managed import ManagedNode
 
 from nav_msgs.msg import Odometry, Path
-
-from rclpy.clock import Clock, ClockType
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from sensor_msgs.msg import Imu
 
@@ -48,18 +46,16 @@ class PredictorNodeConfig:
                     f'{name} must be positive and finite [s], is {getattr(self, name)}')
 
 
-class PredictorNode(LifecycleNode):
+class PredictorNode(ManagedNode):
     """Converts messages, calls the predictor and publishes."""
 
     def __init__(self, **options: Any) -> None:
         """Declare the parameters; ValueError names one that is wrong."""
         super().__init__('predictor', **options)
         parameters.declare(self, PredictorNodeConfig, PredictorConfig)
-        self._active = False
 
-    @configures
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Read parameters and model file; one line says what is wrong with them."""
+    def configure(self) -> None:
+        """Read parameters and model file and open the topics."""
         self._config = parameters.read(self, PredictorNodeConfig)
         config = parameters.read(self, PredictorConfig)
         path = FilePath(self._config.model_path or default_model())
@@ -72,56 +68,29 @@ class PredictorNode(LifecycleNode):
         self._predictor = Predictor(model, config)
         self._index = max(0, round(self._config.pose_horizon * model.contract.rate) - 1)
         self._model_text = f'{path.name}, trained for {model.contract.robots}'
-        self._open_topics(config)
-        return TransitionCallbackReturn.SUCCESS
-
-    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Start with an empty window."""
-        self._predictor.reset()
-        self._active = True
-        return super().on_activate(state)
-
-    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop predicting; inputs are ignored until the next activation."""
-        self._active = False
-        return super().on_deactivate(state)
-
-    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Give everything back that `on_configure` made."""
-        self._active = False
-        self._commands.destroy()
-        self.destroy_timer(self._timer)
-        for subscription in self._subscriptions_made:
-            self.destroy_subscription(subscription)
-        for publisher in (self._path, self._pose, self._odom):
-            self.destroy_lifecycle_publisher(publisher)
-        self.destroy_publisher(self._diagnostics)
-        return TransitionCallbackReturn.SUCCESS
-
-    def _open_topics(self, config: PredictorConfig) -> None:
-        self._offset = ClockOffset()
-        self._frames = ('', '')
-        self._published = 0
-        self._last: Prediction | None = None
-        self._seconds = 0.0  # what the last prediction took
         self._inputs = {
             'odom': health.Input('odom'),
             'imu': health.Input('imu', needed=False),
             'cmd_vel': health.Input('cmd_vel', needed=False, timeout=2.0)}
-        self._path = self.create_lifecycle_publisher(Path, 'predicted_path', 10)
-        self._pose = self.create_lifecycle_publisher(
-            PoseWithCovarianceStamped, 'predicted_pose', 10)
-        self._odom = self.create_lifecycle_publisher(Odometry, 'predicted_odom', 10)
-        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        self._subscriptions_made = [
-            self.create_subscription(Odometry, 'odom', self._on_odometry, BEST_EFFORT)]
+        self._path = self.offer(Path, 'predicted_path')
+        self._pose = self.offer(PoseWithCovarianceStamped, 'predicted_pose')
+        self._odom = self.offer(Odometry, 'predicted_odom')
+        self._diagnostics = self.offer(DiagnosticArray, '/diagnostics')
+        self.hear(Odometry, 'odom', self._on_odometry, BEST_EFFORT)
         if config.use_imu:
-            self._subscriptions_made.append(
-                self.create_subscription(Imu, 'imu', self._on_imu, BEST_EFFORT))
-        self._commands = CommandSubscription(self, 'cmd_vel', self._on_command)
-        self._timer = self.create_timer(
-            self._config.diagnostics_period, self._report,
-            clock=Clock(clock_type=ClockType.STEADY_TIME))
+            self.hear(Imu, 'imu', self._on_imu, BEST_EFFORT)
+        self.keep(CommandSubscription(self, 'cmd_vel', self._on_command).destroy)
+        self.every(self._config.diagnostics_period, self._report)
+
+    def start(self) -> None:
+        """Start with an empty window."""
+        self._predictor.reset()
+        self._offset = ClockOffset()
+        self._frames = ('', '')
+        self._published = 0
+        self._published_at = time.monotonic()  # [s] steady
+        self._last: Prediction | None = None
+        self._seconds = 0.0  # what the last prediction took
 
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
@@ -129,8 +98,7 @@ class PredictorNode(LifecycleNode):
     def _on_odometry(self, message: Odometry) -> None:
         if not self._take('odom', samples.read_odometry, message):
             return
-        stamp = message.header.stamp
-        self._offset.add(self._now_ns(), stamp.sec * 1_000_000_000 + stamp.nanosec)
+        self._offset.add(self._now_ns(), samples.stamp_ns(message.header))
         self._frames = (message.header.frame_id, message.child_frame_id)
         started = time.perf_counter()
         prediction = self._predictor.predict_if_due()
@@ -145,20 +113,27 @@ class PredictorNode(LifecycleNode):
         self._take('imu', samples.read_imu, message)
 
     def _on_command(self, message: Any) -> None:
-        receive_ns = self._now_ns() - self._offset.offset_ns
-        self._take('cmd_vel', samples.read_command, message, receive_ns)
+        if self.active:
+            receive_ns = self._now_ns() - self._offset.offset_ns
+            self._take('cmd_vel', samples.read_command, message, receive_ns)
 
     def _take(self, topic: str, read: Any, *message: Any) -> bool:
         """Hand a message to the predictor; refuse it by name where it is bad."""
-        if not self._active:
+        if not self.active:
             return False
+        now = time.monotonic()
         heard = self._inputs[topic]
         try:
             reading = read(*message)
         except samples.BadMessage as error:
-            heard.refuse(str(error))
+            heard.refuse(str(error), now)
             return False
-        heard.heard(time.monotonic())
+        ahead = self._predictor.ahead(reading)
+        if topic != 'odom' and ahead is not None \
+                and ahead > self._predictor.config.max_step_back:
+            heard.refuse(f'its stamp is {ahead:.1f} s ahead of odom', now)
+            return False
+        heard.heard(now)
         return self._predictor.add(reading)
 
     def _publish(self, prediction: Prediction) -> None:
@@ -168,23 +143,32 @@ class PredictorNode(LifecycleNode):
         self._odom.publish(messages.odometry_message(
             prediction, self._index, frame_id, child_frame_id))
         self._published += 1
+        self._published_at = time.monotonic()
 
     def _report(self) -> None:
-        entries = [topic.status(time.monotonic()) for topic in self._inputs.values()]
-        entries += [self._prediction_status()]
+        if self.active:
+            now = time.monotonic()
+            entries = [topic.status(now) for topic in self._inputs.values()]
+            entries.append(self._prediction_status(now))
+        else:
+            entries = [topic.unread() for topic in self._inputs.values()]
+            entries.append(health.status(health.OK, 'prediction', 'not active', {}))
         self._diagnostics.publish(health.report(self, entries))
 
-    def _prediction_status(self) -> DiagnosticStatus:
+    def _prediction_status(self, now: float) -> DiagnosticStatus:
         level, text = health.OK, 'predicting'
-        if not self._active:
-            text = 'not active'
-        elif not self._predictor.ready():
+        age = now - self._published_at
+        if not self._predictor.ready():
             level, text = health.WARN, 'waiting: odometry does not fill the window without a gap'
         elif self._last is not None and not self._last.is_finite():
             level, text = health.ERROR, 'the model gave a value that is not finite'
+        elif age > self._inputs['odom'].timeout:
+            level, text = health.ERROR, f'no prediction for {age:.1f} s'
         elif self._last is not None and self._predictor.config.use_imu \
                 and not self._last.imu_valid:
             level, text = health.WARN, 'predicting without IMU'
+        elif self._last is not None and not self._last.command_valid:
+            text = 'predicting without a command'
         return health.status(level, 'prediction', text, {
             'model': self._model_text, 'published': self._published,
             'inference [ms]': f'{1e3 * self._seconds:.2f}',

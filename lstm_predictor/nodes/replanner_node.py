@@ -13,14 +13,12 @@ from lstm_predictor.core.replanner import (
     IDLE, Output, Replanner, ReplannerConfig, STOPPED, Target, UNCORRECTED)
 from lstm_predictor.nodes import health, parameters
 from lstm_predictor.nodes.commands import BEST_EFFORT, CommandPublisher, CommandSubscription
-from lstm_predictor.nodes.lifecycle import configures, run
+from lstm_predictor.nodes.lifecycle import run
+from lstm_predictor.nodes.managed import ManagedNode
 
 from nav_msgs.msg import Odometry, Path
 
 import numpy as np
-
-from rclpy.clock import Clock, ClockType
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 
 @dataclass(frozen=True)
@@ -39,66 +37,47 @@ class ReplannerNodeConfig:
                 raise ValueError(f'{name} must be positive and finite, is {getattr(self, name)}')
 
 
-class ReplannerNode(LifecycleNode):
+class ReplannerNode(ManagedNode):
     """Converts messages, calls the replanner and publishes."""
 
     def __init__(self, **options: Any) -> None:
         """Declare the parameters; ValueError names one that is wrong."""
         super().__init__('replanner', **options)
         parameters.declare(self, ReplannerNodeConfig, ReplannerConfig)
-        self._active = False
 
-    @configures
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Read the parameters; one line says what is wrong with them."""
+    def configure(self) -> None:
+        """Read the parameters and open the topics."""
+        names = [self.resolve_topic_name(name) for name in ('cmd_vel_in', 'cmd_vel')]
+        if names[0] == names[1]:
+            raise ValueError(f'cmd_vel_in and cmd_vel are both {names[0]}: the replanner would '
+                             f'hear itself')
         self._config = parameters.read(self, ReplannerNodeConfig)
         self._replanner = Replanner(parameters.read(self, ReplannerConfig))
-        self._open_topics()
-        return TransitionCallbackReturn.SUCCESS
-
-    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Start idle."""
-        self._replanner.reset()
-        self._active = True
-        return super().on_activate(state)
-
-    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop the robot where this node drove it, then say nothing more."""
-        if self._active and self._last.reason != IDLE:
-            self._command.publish(0.0, 0.0)
-        self._active = False
-        return super().on_deactivate(state)
-
-    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Give everything back that `on_configure` made."""
-        self._active = False
-        self._command.destroy()
-        self._upstream.destroy()
-        for timer in self._timers_made:
-            self.destroy_timer(timer)
-        for subscription in self._subscriptions_made:
-            self.destroy_subscription(subscription)
-        self.destroy_publisher(self._diagnostics)
-        return TransitionCallbackReturn.SUCCESS
-
-    def _open_topics(self) -> None:
-        self._last = Output(0.0, 0.0, IDLE)
-        self._offset = ClockOffset()
-        self._sent_at = 0.0  # [s] steady
         self._inputs = {
             'cmd_vel_in': health.Input('cmd_vel_in', needed=False),
             'predicted_path': health.Input('predicted_path', needed=False),
             'odom': health.Input('odom', needed=False)}
         self._command = CommandPublisher(self, 'cmd_vel')
-        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        self._upstream = CommandSubscription(self, 'cmd_vel_in', self._on_upstream)
-        self._subscriptions_made = [
-            self.create_subscription(Odometry, 'odom', self._on_odometry, BEST_EFFORT),
-            self.create_subscription(Path, 'predicted_path', self._on_path, BEST_EFFORT)]
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._timers_made = [
-            self.create_timer(1.0 / self._config.control_frequency, self._on_timer, clock=steady),
-            self.create_timer(self._config.diagnostics_period, self._report, clock=steady)]
+        self.keep(self._command.destroy)
+        self._diagnostics = self.offer(DiagnosticArray, '/diagnostics')
+        self.keep(CommandSubscription(self, 'cmd_vel_in', self._on_upstream).destroy)
+        self.hear(Odometry, 'odom', self._on_odometry, BEST_EFFORT)
+        self.hear(Path, 'predicted_path', self._on_path, BEST_EFFORT)
+        self.every(1.0 / self._config.control_frequency, self._send_if_due)
+        self.every(self._config.diagnostics_period, self._report)
+
+    def start(self) -> None:
+        """Start idle."""
+        self._replanner.reset()
+        self._offset = ClockOffset()
+        self._last = Output(0.0, 0.0, IDLE)
+        self._sent_at = 0.0  # [s] steady
+
+    def stop(self) -> None:
+        """Stop the robot where this node drove it; nobody else will."""
+        if self._last.reason != IDLE:
+            self._command.publish(0.0, 0.0)
+            self._command.flush()
 
     def _on_upstream(self, message: Any) -> None:
         command = self._read('cmd_vel_in', samples.read_command, message, 0)
@@ -107,7 +86,10 @@ class ReplannerNode(LifecycleNode):
             # clock of the odometry that it is compared with.
             heard_ns = self._now_ns() - self._offset.offset_ns
             self._replanner.set_upstream(command._replace(stamp_ns=heard_ns), time.monotonic())
-            self._send()
+            if command.speed == 0.0 and command.yaw_rate == 0.0:
+                self._send()
+            else:
+                self._send_if_due()
 
     def _on_odometry(self, message: Odometry) -> None:
         odometry = self._read('odom', samples.read_odometry, message)
@@ -119,7 +101,7 @@ class ReplannerNode(LifecycleNode):
         target = self._read('predicted_path', self._target, message)
         if target is not None:
             self._replanner.set_target(target, time.monotonic())
-        elif self._active:
+        elif self.active:
             self._replanner.drop_target()
 
     def _target(self, path: Path) -> Target:
@@ -134,20 +116,21 @@ class ReplannerNode(LifecycleNode):
 
     def _read(self, topic: str, read: Any, *message: Any) -> Any:
         """Return the reading of a message, or None where it is bad or the node not active."""
-        if not self._active:
+        if not self.active:
             return None
         heard = self._inputs[topic]
         try:
             reading = read(*message)
         except samples.BadMessage as error:
-            heard.refuse(str(error))
+            heard.refuse(str(error), time.monotonic())
             return None
         heard.heard(time.monotonic())
         return reading
 
-    def _on_timer(self) -> None:
+    def _send_if_due(self) -> None:
+        # Half a period: an upstream of the same rate is answered at once, not by the timer.
         due = time.monotonic() - self._sent_at > 0.5 / self._config.control_frequency
-        if self._active and due:
+        if self.active and due:
             self._send()
 
     def _send(self) -> None:
@@ -157,8 +140,12 @@ class ReplannerNode(LifecycleNode):
             self._command.publish(self._last.speed, self._last.yaw_rate)
 
     def _report(self) -> None:
-        entries = [topic.status(time.monotonic()) for topic in self._inputs.values()]
-        entries.append(self._replanning_status())
+        if self.active:
+            entries = [topic.status(time.monotonic()) for topic in self._inputs.values()]
+            entries.append(self._replanning_status())
+        else:
+            entries = [topic.unread() for topic in self._inputs.values()]
+            entries.append(health.status(health.OK, 'replanning', 'not active', {}))
         self._diagnostics.publish(health.report(self, entries))
 
     def _now_ns(self) -> int:
@@ -166,8 +153,7 @@ class ReplannerNode(LifecycleNode):
 
     def _replanning_status(self) -> DiagnosticStatus:
         level = health.WARN if self._last.reason in (STOPPED, UNCORRECTED) else health.OK
-        text = self._last.reason if self._active else 'not active'
-        return health.status(level, 'replanning', text, {
+        return health.status(level, 'replanning', self._last.reason, {
             'speed [m/s]': f'{self._last.speed:.3f}',
             'yaw rate [rad/s]': f'{self._last.yaw_rate:.3f}'})
 

@@ -10,16 +10,14 @@ from geometry_msgs.msg import TransformStamped, Twist, TwistStamped
 from lstm_predictor.core import samples
 from lstm_predictor.nodes import parameters
 from lstm_predictor.nodes.commands import BEST_EFFORT
-from lstm_predictor.nodes.lifecycle import configures, run
+from lstm_predictor.nodes.lifecycle import run
+from lstm_predictor.nodes.managed import ManagedNode
 from lstm_predictor.nodes.messages import set_pose, time_message
 from lstm_predictor.sim.readings import ImuReading, JointReading
-from lstm_predictor.sim.robot import Robot
+from lstm_predictor.sim.robot import Robot, TippedOver
 from lstm_predictor.sim.robot_config import RobotConfig
 
 from nav_msgs.msg import Odometry
-
-from rclpy.clock import Clock, ClockType
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from rosgraph_msgs.msg import Clock as ClockMessage
 
@@ -56,57 +54,35 @@ class SimNodeConfig:
                 f'cmd_vel_type must be Twist or TwistStamped, is {self.cmd_vel_type}')
 
 
-class SimNode(LifecycleNode):
+class SimNode(ManagedNode):
     """Lets simulated time pass and publishes what the robot reads."""
 
     def __init__(self, **options: Any) -> None:
         """Declare the parameters; ValueError names one that is wrong."""
         super().__init__('sim', **options)
         parameters.declare(self, SimNodeConfig, RobotConfig)
-        self._timer: Any = None
 
-    @configures
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Build the robot; one line says what is wrong with a parameter."""
+    def configure(self) -> None:
+        """Build the robot and open the topics."""
         self._config = parameters.read(self, SimNodeConfig)
         self._robot = Robot(parameters.read(self, RobotConfig), self._config.seed)
         self._readings = {
-            samples.Odometry: (self.create_publisher(Odometry, 'odom', 10), odometry_message),
-            ImuReading: (self.create_publisher(Imu, 'imu', 50), imu_message),
-            JointReading: (self.create_publisher(JointState, 'joint_states', 10), joint_message)}
-        self._truth = self.create_publisher(Odometry, 'ground_truth', 10)
-        self._clock = self.create_publisher(ClockMessage, '/clock', 10) \
-            if self._config.publish_clock else None
+            samples.Odometry: (self.offer(Odometry, 'odom'), odometry_message),
+            ImuReading: (self.offer(Imu, 'imu', 50), imu_message),
+            JointReading: (self.offer(JointState, 'joint_states'), joint_message)}
+        self._truth = self.offer(Odometry, 'ground_truth')
+        self._clock = self.offer(ClockMessage, '/clock') if self._config.publish_clock else None
         self._transforms = _transform_publisher(self)
         command = Twist if self._config.cmd_vel_type == 'Twist' else TwistStamped
-        self._commands = self.create_subscription(
-            command, 'cmd_vel', self._on_command, BEST_EFFORT)
-        return TransitionCallbackReturn.SUCCESS
+        self.hear(command, 'cmd_vel', self._on_command, BEST_EFFORT)
+        self.every(_TICK, self._tick)
 
-    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+    def start(self) -> None:
         """Put the robot at the origin and start the clock."""
         self._robot.reset()
         # A stamp of zero means that nobody set it, so simulated time starts after it.
         self._origin_ns = 1_000_000_000 if self._config.publish_clock else time.time_ns()
         self._started = time.monotonic()
-        self._timer = self.create_timer(
-            _TICK, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
-        return TransitionCallbackReturn.SUCCESS
-
-    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Let time stand still."""
-        self.destroy_timer(self._timer)
-        return TransitionCallbackReturn.SUCCESS
-
-    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Give everything back that `on_configure` made."""
-        for publisher, _ in self._readings.values():
-            self.destroy_publisher(publisher)
-        for publisher in (self._truth, self._clock, self._transforms):
-            if publisher is not None:
-                self.destroy_publisher(publisher)
-        self.destroy_subscription(self._commands)
-        return TransitionCallbackReturn.SUCCESS
 
     def _on_command(self, message: Any) -> None:
         try:
@@ -114,9 +90,12 @@ class SimNode(LifecycleNode):
         except samples.BadMessage as error:
             self.get_logger().warning(f'cmd_vel refused: {error}', throttle_duration_sec=1.0)
             return
-        self._robot.command(command.speed, command.yaw_rate)
+        if self.active:
+            self._robot.command(command.speed, command.yaw_rate)
 
     def _tick(self) -> None:
+        if not self.active:
+            return
         factor = self._config.real_time_factor
         passed = time.monotonic() - self._started
         behind = passed - 1e-9 * self._robot.time_ns / factor
@@ -124,7 +103,12 @@ class SimNode(LifecycleNode):
             self._started += behind - _MOST_BEHIND
             passed -= behind - _MOST_BEHIND
         until_ns = max(self._robot.time_ns, round(1e9 * passed * factor))
-        readings = self._robot.advance(until_ns)
+        try:
+            readings = self._robot.advance(until_ns)
+        except TippedOver as error:
+            self.get_logger().error(f'{error}; it starts again at the origin')
+            self.start()
+            return
         if self._clock is not None:
             self._clock.publish(ClockMessage(clock=time_message(self._origin_ns + until_ns)))
         odometry = None
@@ -185,13 +169,13 @@ def joint_message(reading: JointReading, origin_ns: int) -> JointState:
     return message
 
 
-def _transform_publisher(node: LifecycleNode) -> Any:
+def _transform_publisher(node: ManagedNode) -> Any:
     """Return a publisher on /tf, or None where tf2_msgs is not installed."""
     try:
         from tf2_msgs.msg import TFMessage
     except ImportError:
         return None
-    return node.create_publisher(TFMessage, '/tf', 100)
+    return node.offer(TFMessage, '/tf', 100)
 
 
 def _transforms_message(odometry: Odometry) -> Any:
