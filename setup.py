@@ -27,12 +27,12 @@ setup(
     license='Apache-2.0',
     entry_points={
         'console_scripts': [
-            'predictor = lstm_predictor.nodes.start:predictor',
-            'replanner = lstm_predictor.nodes.start:replanner',
-            'sim = lstm_predictor.nodes.start:sim',
-            'demo = lstm_predictor.cli.demo:main',
-            'replay = lstm_predictor.cli.replay:main',
-            'train = lstm_predictor.cli.train:main',
+            'predictor = lstm_predictor.start:predictor',
+            'replanner = lstm_predictor.start:replanner',
+            'sim = lstm_predictor.start:sim',
+            'demo = lstm_predictor.start:demo',
+            'replay = lstm_predictor.start:replay',
+            'train = lstm_predictor.start:train',
         ],
     },
 )

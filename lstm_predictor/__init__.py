@@ -9,6 +9,7 @@ The map::
     sim       a TurtleBot3 in MuJoCo, its drivers and courses
     learning  simulated fleet to windows to weights to model file, and how it scores
     cli       the command lines: demo, replay, train
+    start     the executables
 
 Imports point inwards: core <- bags <- learning, sim <- nodes <- cli. `docs/architecture.md` walks
 one message and one training run through it.

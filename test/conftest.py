@@ -273,7 +273,7 @@ def start(launch):
     def start_node(name, *arguments, **parameters):
         values = itertools.chain.from_iterable(
             ('-p', f'{key}:={value}') for key, value in parameters.items())
-        return launch('lstm_predictor.nodes.start', name, '--ros-args', *arguments, *values)
+        return launch('lstm_predictor.start', name, '--ros-args', *arguments, *values)
 
     return start_node
 

@@ -48,7 +48,7 @@ def children_of(session):
             environment = (folder / 'environ').read_bytes()
         except (OSError, PermissionError):
             continue
-        if b'lstm_predictor.nodes.start' in line and session.encode() in environment:
+        if b'lstm_predictor.start' in line and session.encode() in environment:
             found.append(line)
     return found
 

@@ -110,7 +110,7 @@ def plain(message):
 def test_cyclone_reads_the_predicted_pose(domain, probe, launch, model_path, tmp_path):
     profile = tmp_path / 'fastdds.xml'
     profile.write_text(FASTDDS_PROFILE)
-    launch('lstm_predictor.nodes.start', 'predictor', '--ros-args', '-p',
+    launch('lstm_predictor.start', 'predictor', '--ros-args', '-p',
            f'model_path:={model_path}', FASTDDS_DEFAULT_PROFILES_FILE=str(profile))
     foreigner = launch(
         Path(__file__).stem, domain, CYCLONEDDS_URI=CYCLONEDDS_URI,

@@ -34,7 +34,7 @@ class Nodes:
 
     def start(self, name: str, **parameters: object) -> None:
         """Start predictor, replanner or sim with ROS parameters."""
-        arguments = [sys.executable, '-m', 'lstm_predictor.nodes.start', name, '--ros-args',
+        arguments = [sys.executable, '-m', 'lstm_predictor.start', name, '--ros-args',
                      '--log-level', 'warn']
         for key, value in parameters.items():
             arguments += ['-p', f'{key}:={_yaml(value)}']

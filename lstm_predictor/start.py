@@ -1,0 +1,55 @@
+"""
+The executables: Ctrl-C ends them quietly even while their imports still run.
+
+Importing rclpy and torch takes seconds. An interrupt in the middle of it would print a traceback
+from whatever was being imported, so it is handled before.
+"""
+
+from importlib import import_module
+import os
+import signal
+import sys
+
+
+def predictor() -> int:
+    """Run the predictor node."""
+    return _run('nodes.predictor_node', interrupted=0)
+
+
+def replanner() -> int:
+    """Run the replanner node."""
+    return _run('nodes.replanner_node', interrupted=0)
+
+
+def sim() -> int:
+    """Run the sim node."""
+    return _run('nodes.sim_node', interrupted=0)
+
+
+def demo() -> int:
+    """Run the demo."""
+    return _run('cli.demo', interrupted=130)
+
+
+def replay() -> int:
+    """Replay recordings."""
+    return _run('cli.replay', interrupted=130)
+
+
+def train() -> int:
+    """Train a model."""
+    return _run('cli.train', interrupted=130)
+
+
+def _run(module: str, interrupted: int) -> int:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Nothing has been opened yet that would have to be closed.
+        signal.signal(number, lambda *_: os._exit(interrupted))
+    main = import_module(f'lstm_predictor.{module}').main
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    return int(main())
+
+
+if __name__ == '__main__':
+    sys.exit({'predictor': predictor, 'replanner': replanner, 'sim': sim}[sys.argv.pop(1)]())
