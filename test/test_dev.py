@@ -12,7 +12,8 @@ import pytest
 import setuptools
 
 ROOT = Path(__file__).parents[1]
-VERBS = set(re.findall(r"'(\S+) = lstm_predictor\.cli\.", (ROOT / 'setup.py').read_text()))
+NODES = {'predictor', 'replanner', 'sim'}
+VERBS = set(re.findall(r"'(\S+) = lstm_predictor\.", (ROOT / 'setup.py').read_text())) - NODES
 
 
 @pytest.fixture
@@ -22,13 +23,12 @@ def checkout(tmp_path):
         shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ROOT / 'requirements', tmp_path / 'requirements')
     shutil.copytree(ROOT / 'resource', tmp_path / 'resource')
-    package = tmp_path / 'lstm_predictor' / 'cli'
-    package.mkdir(parents=True)
+    package = tmp_path / 'lstm_predictor'
+    package.mkdir()
     (package / '__init__.py').touch()
-    (package.parent / '__init__.py').touch()
-    (package / 'demo.py').write_text(
+    (package / 'start.py').write_text(
         'import os, rclpy\n'
-        'def main(): print(rclpy.__file__, os.environ["AMENT_PREFIX_PATH"])\n')
+        'def demo(): print(rclpy.__file__, os.environ["AMENT_PREFIX_PATH"])\n')
     return tmp_path
 
 
