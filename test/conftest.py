@@ -18,6 +18,7 @@ import pytest
 
 try:
     from domain_coordinator import domain_id
+    from lifecycle_msgs.srv import GetState
     from nav_msgs.msg import Odometry
     import rclpy
     from rclpy.executors import SingleThreadedExecutor
@@ -94,6 +95,25 @@ class Probe:
         self.until(answer.done, f'an answer of {name}')
         self.node.destroy_client(client)
         return answer.result()
+
+    def state(self, node):
+        """
+        Return the lifecycle state of a node.
+
+        A server may answer before it has found who asked, so the question is put again.
+        """
+        client = self.node.create_client(GetState, f'{node}/get_state')
+        self.until(client.service_is_ready, f'{node} to come up')
+        answers, asked = [], [-math.inf]
+
+        def ask():
+            if time.monotonic() - asked[-1] > 2.0:
+                asked.append(time.monotonic())
+                answers.append(client.call_async(GetState.Request()))
+
+        self.until(lambda: any(answer.done() for answer in answers), f'the state of {node}', ask)
+        self.node.destroy_client(client)
+        return next(a for a in answers if a.done()).result().current_state.label
 
     def end(self):
         """Destroy everything."""

@@ -13,7 +13,7 @@ pytest.importorskip('rclpy')
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
 from geometry_msgs.msg import PoseWithCovarianceStamped, Twist, TwistStamped  # noqa: E402
 from lifecycle_msgs.msg import Transition  # noqa: E402
-from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
+from lifecycle_msgs.srv import ChangeState  # noqa: E402
 from lstm_predictor.core import artifact, samples  # noqa: E402
 from lstm_predictor.core.predictor import Predictor, PredictorConfig  # noqa: E402
 from lstm_predictor.nodes import predictor_node  # noqa: E402
@@ -407,7 +407,7 @@ def test_command_without_stamp_is_put_on_the_clock_of_the_odometry(probe, node, 
 # Lifecycle.
 
 def state(probe):
-    return probe.call(GetState, 'predictor/get_state', GetState.Request()).current_state.label
+    return probe.state('predictor')
 
 
 def change(probe, transition):
@@ -465,11 +465,7 @@ def test_configuring_with_a_bad_model_fails_and_can_be_repeated(probe, node, mod
 @pytest.mark.parametrize('name', ['predictor', 'replanner', 'sim'])
 def test_process_waits_without_autostart_and_ends_quietly(probe, start, name):
     process = start(name, autostart='false')
-    client = probe.node.create_client(GetState, f'{name}/get_state')
-    probe.until(client.service_is_ready, f'{name} to come up')
-    answer = client.call_async(GetState.Request())
-    probe.until(answer.done)
-    assert answer.result().current_state.label == 'unconfigured'
+    assert probe.state(name) == 'unconfigured'
     assert process.stop(signal.SIGINT) == 0
     assert process.said == ''
 
