@@ -208,18 +208,23 @@ def test_a_command_that_is_not_finite_is_none(probe, node, bad):
     assert 'cmd_vel_in' in robot.status('cmd_vel_in').message
 
 
-def test_deactivation_stops_the_robot(probe, node):
-    robot = Robot(probe)
-    node()
+def drive_and_leave(probe, robot, transition):
+    """Leave the active state while driving: the robot is stopped and nothing is sent after."""
     robot.connect()
     robot.ask_until(lambda: robot.settled(0.2, 0.0), 0.2, 0.0)
     assert probe.call(ChangeState, 'replanner/change_state', ChangeState.Request(
-        transition=Transition(id=Transition.TRANSITION_DEACTIVATE))).success
+        transition=Transition(id=transition))).success
     probe.until(lambda: robot.settled(0.0, 0.0))
     robot.heard.clear()
     robot.ask(0.2, 0.0)
     probe.spin(0.3)
     assert robot.heard == []
+
+
+def test_deactivation_stops_the_robot(probe, node):
+    robot = Robot(probe)
+    node()
+    drive_and_leave(probe, robot, Transition.TRANSITION_DEACTIVATE)
     for transition in (Transition.TRANSITION_CLEANUP, Transition.TRANSITION_CONFIGURE,
                        Transition.TRANSITION_ACTIVATE):
         assert probe.call(ChangeState, 'replanner/change_state', ChangeState.Request(
@@ -231,15 +236,7 @@ def test_deactivation_stops_the_robot(probe, node):
 def test_a_shutdown_while_driving_stops_the_robot(probe, node):
     robot = Robot(probe)
     node()
-    robot.connect()
-    robot.ask_until(lambda: robot.settled(0.2, 0.0), 0.2, 0.0)
-    assert probe.call(ChangeState, 'replanner/change_state', ChangeState.Request(
-        transition=Transition(id=Transition.TRANSITION_ACTIVE_SHUTDOWN))).success
-    probe.until(lambda: robot.settled(0.0, 0.0))
-    robot.heard.clear()
-    robot.ask(0.2, 0.0)
-    probe.spin(0.3)
-    assert robot.heard == []
+    drive_and_leave(probe, robot, Transition.TRANSITION_ACTIVE_SHUTDOWN)
 
 
 # The prediction.
