@@ -33,6 +33,7 @@ setup(
             'demo = lstm_predictor.start:demo',
             'replay = lstm_predictor.start:replay',
             'train = lstm_predictor.start:train',
+            'evaluate = lstm_predictor.start:evaluate',
         ],
     },
 )

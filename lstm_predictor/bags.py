@@ -1,6 +1,6 @@
 """rosbag2 recordings in and out; the only module that knows how they are stored."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -119,14 +119,22 @@ class Recording:
                 offset.add(message.receive_ns, reading.stamp_ns)
             yield reading
 
-    def limits(self) -> tuple[float, float]:
-        """Return the largest speed [m/s] and yaw rate [rad/s] that the odometry shows."""
-        found = np.array([reading[4:6] for reading in self.readings()
-                          if isinstance(reading, Odometry)] or [(0.0, 0.0)])
-        # TurtleBot3's driver says 125.7 rad/s where the yaw wraps, and some are outliers.
-        found = found[np.abs(found[:, 1]) < 20.0]
-        speed, yaw_rate = np.quantile(np.abs(found), 0.999, axis=0)
-        return max(float(speed), 0.01), max(float(yaw_rate), 0.01)
+    def poses(self, topic: str) -> list[Odometry]:
+        """
+        Return the readings of another odometry topic, such as one with the true pose.
+
+        Raise BagError where there is none.
+        """
+        found = []
+        for message in self.messages_on(topic):
+            if message.msgtype == _ODOMETRY:
+                try:
+                    found.append(samples.read_odometry(message.decoded()))
+                except samples.BadMessage:
+                    continue
+        if not found:
+            raise BagError(f'recording {self.path} has no {_ODOMETRY} on {topic}')
+        return found
 
     def _messages(self, chosen: list[Connection]) -> Iterator[Message]:
         try:
@@ -150,6 +158,16 @@ class Recording:
 
     def _count(self, topic: str) -> int:
         return sum(c.msgcount for c in self._reader.connections if c.topic == topic)
+
+
+def limits_of(readings: Iterable[Odometry | Imu | Command]) -> tuple[float, float]:
+    """Return the largest speed [m/s] and yaw rate [rad/s] that the odometry shows."""
+    found = np.array([reading[4:6] for reading in readings
+                      if isinstance(reading, Odometry)] or [(0.0, 0.0)])
+    # TurtleBot3's driver says 125.7 rad/s where the yaw wraps, and some are outliers.
+    found = found[np.abs(found[:, 1]) < 20.0]
+    speed, yaw_rate = np.quantile(np.abs(found), 0.999, axis=0) if len(found) else (0.0, 0.0)
+    return max(float(speed), 0.01), max(float(yaw_rate), 0.01)
 
 
 class BagWriter:

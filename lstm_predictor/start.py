@@ -41,6 +41,11 @@ def train() -> int:
     return _run('cli.train', interrupted=130)
 
 
+def evaluate() -> int:
+    """Score a model on recordings and simulated robots."""
+    return _run('cli.evaluate', interrupted=130)
+
+
 def _run(module: str, interrupted: int) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         # Nothing has been opened yet that would have to be closed.

@@ -160,7 +160,7 @@ def test_limits_are_the_largest_speeds(tmp_path):
     readings = [r._replace(speed=-0.22, yaw_rate=1.5) if isinstance(r, Odometry) and
                 r.stamp_ns > START + SECOND else r for r in drive()]
     with Recording(recorded(tmp_path / 'bag', map(message, readings))) as recording:
-        assert recording.limits() == pytest.approx((0.22, 1.5))
+        assert limits_of(recording.readings()) == pytest.approx((0.22, 1.5))
 
 
 @pytest.mark.parametrize('spikes', [1, 3])
@@ -170,7 +170,7 @@ def test_limits_are_not_the_jumps_where_the_yaw_wraps(tmp_path, spikes):
     for index in range(spikes):
         odometry[50 * index + 20] = odometry[50 * index + 20]._replace(yaw_rate=-125.66)
     with Recording(recorded(tmp_path / 'bag', map(message, odometry))) as recording:
-        assert recording.limits() == pytest.approx((0.2, 0.1))
+        assert limits_of(recording.readings()) == pytest.approx((0.2, 0.1))
 
 
 def test_bad_messages_are_counted_by_reason_and_left_out(tmp_path):
@@ -191,7 +191,7 @@ def test_bad_messages_are_counted_once_however_often_they_are_read(tmp_path):
     bad = Odometry(START + 3, 0.0, 0.0, 0.0, math.nan, 0.0)
     path = recorded(tmp_path / 'bag', map(message, drive() + [bad]))
     with Recording(path) as recording:
-        recording.limits()
+        limits_of(recording.readings())
         list(recording.readings())
         assert recording.refused == {'/odom: speed is nan': 1}
 
@@ -286,7 +286,7 @@ def test_a_real_recording_opens_and_its_readings_are_finite(path):
 @real(TURTLEBOTS)
 def test_a_real_turtlebot_moves_within_its_limits_and_can_be_learned_from(path):
     with Recording(path) as recording:
-        speed, yaw_rate = recording.limits()
+        speed, yaw_rate = limits_of(recording.readings())
         assert 0.05 < speed < 0.3 and 0.1 < yaw_rate < 3.0
         config = WindowConfig(max_speed=speed, max_yaw_rate=yaw_rate)
         window = dataset.filled_window(recording.readings(), config)

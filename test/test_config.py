@@ -24,9 +24,10 @@ def test_bringup_holds_every_default_of_both_nodes():
     pytest.importorskip('rclpy')
     from lstm_predictor.core.predictor import PredictorConfig
     from lstm_predictor.core.replanner import ReplannerConfig
+    from lstm_predictor.core.supervisor import SupervisorConfig
     from lstm_predictor.nodes.predictor_node import PredictorNodeConfig
     from lstm_predictor.nodes.replanner_node import ReplannerNodeConfig
-    for node, types in (('predictor', (PredictorNodeConfig, PredictorConfig)),
+    for node, types in (('predictor', (PredictorNodeConfig, PredictorConfig, SupervisorConfig)),
                         ('replanner', (ReplannerNodeConfig, ReplannerConfig))):
         assert_same(parameters('bringup.yaml', node), defaults(*types))
 

@@ -18,3 +18,11 @@ def not_negative(text: str) -> float:
     if not 0.0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f'must not be negative, is {text}')
     return value
+
+
+def positive_integer(text: str) -> int:
+    """Return a positive whole number; argparse tells the user otherwise."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f'must be 1 or more, is {text}')
+    return value

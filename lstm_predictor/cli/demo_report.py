@@ -9,7 +9,7 @@ from lstm_predictor.cli.predictions import compare
 from lstm_predictor.core import artifact, samples
 from lstm_predictor.learning import dataset, metrics
 from lstm_predictor.learning.plots import demo_figure, Plot
-from lstm_predictor.nodes.predictor_node import default_model
+from lstm_predictor.paths import default_model
 from lstm_predictor.sim.courses import cross_track
 
 import numpy as np

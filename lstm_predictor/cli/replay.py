@@ -7,7 +7,7 @@ from pathlib import Path
 import sys
 import time
 
-from lstm_predictor.bags import BagError, folder_of, Recording, Topics
+from lstm_predictor.bags import BagError, folder_of, limits_of, Recording, Topics
 from lstm_predictor.cli.arguments import positive
 from lstm_predictor.cli.predictions import compare, Compared, join
 from lstm_predictor.cli.processes import NodeDied, Nodes, own_domain
@@ -15,7 +15,7 @@ from lstm_predictor.cli.session import Session, session
 from lstm_predictor.core import artifact, samples
 from lstm_predictor.learning import dataset, metrics
 from lstm_predictor.nodes.player import Player
-from lstm_predictor.nodes.predictor_node import default_model
+from lstm_predictor.paths import default_model
 
 from nav_msgs.msg import Path as PathMessage
 
@@ -54,11 +54,12 @@ def replay(bag: Path, given: argparse.Namespace, contract: artifact.Contract) ->
     """Play one recording and return the predictions beside what came later."""
     topics = Topics(given.odom_topic, given.imu_topic, given.cmd_vel_topic)
     with Recording(bag, topics) as recording:
-        seen = recording.limits()
+        readings = list(recording.readings())
+        seen = limits_of(readings)
         limits = given.max_speed or seen[0], given.max_yaw_rate or seen[1]
         print(f'{bag.name}: {recording.duration:.0f} s, robot of {limits[0]:.2f} m/s and '
               f'{limits[1]:.2f} rad/s' + ('' if given.max_speed else ' (the largest it shows)'))
-        window = dataset.filled_window(recording.readings(), contract.window_config(*limits))
+        window = dataset.filled_window(readings, contract.window_config(*limits))
         anchors = dataset.usable_anchors(window, contract.horizon)
         if not len(anchors):
             seconds = (contract.window + contract.horizon) / contract.rate

@@ -2,76 +2,106 @@
 
 import argparse
 from dataclasses import replace
+import hashlib
 import json
 import os
 from pathlib import Path
 import sys
 import time
+from typing import Any
 
 # Threads that wait for work must not take the core from those that have some.
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
+from lstm_predictor.bags import BagError  # noqa: E402
+from lstm_predictor.cli.arguments import positive_integer  # noqa: E402
 from lstm_predictor.core.artifact import Artifact, ModelFileError  # noqa: E402
 from lstm_predictor.learning import config as configuration  # noqa: E402
-from lstm_predictor.learning import dataset, metrics  # noqa: E402
-from lstm_predictor.learning.evaluate import score  # noqa: E402
-from lstm_predictor.learning.export import contract_of, export  # noqa: E402
+from lstm_predictor.learning import corpus, evaluate, metrics, recordings  # noqa: E402
+from lstm_predictor.learning.export import contract_of, export, Run  # noqa: E402
+from lstm_predictor.learning.fit import Machines  # noqa: E402
 from lstm_predictor.learning.fleet import tracks  # noqa: E402
-from lstm_predictor.learning.train import calibrate, fit  # noqa: E402
+from lstm_predictor.learning.train import plain, train  # noqa: E402
+
+_TEST_ROBOTS = 40
+_TEST_SEED = 10_000
 
 
 def main(args: list[str] | None = None) -> int:
     """Train the model that a configuration describes; return the exit code."""
-    parser = argparse.ArgumentParser(prog='train', description=__doc__)
-    parser.add_argument('config', type=Path, help='YAML file, such as config/train.yaml')
-    parser.add_argument('--output', type=Path, help='model file, instead of the one in CONFIG')
-    parser.add_argument('--json', type=Path, help='also write the scores to this file')
-    given = parser.parse_args(args)
+    given = _arguments().parse_args(args)
     try:
         config = configuration.load(given.config)
-        groups = train(config, given.output or Path(config.output))
+        if given.cell:
+            config = replace(config, optimiser=replace(config.optimiser, cell=given.cell))
+        groups = run(config, given)
         print(metrics.table(groups))
         if given.json:
             given.json.parent.mkdir(parents=True, exist_ok=True)
             given.json.write_text(json.dumps({'groups': groups}, indent=1))
-    except (configuration.ConfigError, ModelFileError, OSError) as error:
+    except (configuration.ConfigError, ModelFileError, BagError, ValueError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print('\ninterrupted', file=sys.stderr)
+        print('\ninterrupted; the same command goes on from the last checkpoint',
+              file=sys.stderr)
         return 130
     return 0
 
 
-def train(config: configuration.TrainConfig, output: Path) -> dict[str, dict[str, object]]:
-    """Train and export; return the scores on robots that training did not see."""
+def run(config: configuration.TrainConfig, given: argparse.Namespace) -> dict[str, Any]:
+    """Train and export; return the scores on what training did not see."""
     started = time.monotonic()
-    learning = fleet_examples(config, config.fleet.robots, 0)
-    validation = fleet_examples(config, config.validation_robots, 1)
-    test = fleet_examples(config, config.test_robots, 2)
-    print(f'{len(learning)} windows for training, {len(validation)} for calibration, '
-          f'{len(test)} for scores')
-    model = fit(learning, config.horizon, 1.0 / config.window.rate, config.optimiser)
-    calibrate(model, validation)
-    contract = contract_of(config, learning.sha256())
-    artifact = Artifact(model, contract)
-    groups = {'fleet_open': score(artifact, test, known=False),
-              'fleet_known': score(artifact, test, known=True)}
-    export(output, model, contract, test, groups, time.monotonic() - started, config)
+    split = corpus.split(given.recordings, config.recordings) if given.recordings else None
+    maker = corpus.Maker(config.window, config.horizon, given.cache)
+    names = json.dumps([plain(config), str(split)], sort_keys=True)
+    folder = given.runs / hashlib.sha256(names.encode()).hexdigest()[:12]
+    print(f'checkpoints and logs in {folder}')
+    trained = train(config, split, maker, Machines(folder, given.devices, given.nodes))
+    used = {} if split is None else {
+        use: [path.name for path in paths] for use, paths in vars(split).items()}
+    made = Run(config, trained, used, time.monotonic() - started)
+    groups = scores(Artifact(trained.model, contract_of(made)), split)
+    output = given.output or Path(config.output)
+    export(output, made, groups)
     print(f'wrote {output} and {output.with_suffix(".md")}')
     return groups
 
 
-def fleet_examples(config: configuration.TrainConfig, robots: int, fold: int
-                   ) -> dataset.Examples:
-    """Return the examples of so many robots; folds share no robot."""
-    fleet = replace(config.fleet, robots=robots, seed=3 * config.fleet.seed + fold)
-    parts = []
-    for track in tracks(fleet, os.cpu_count() or 1):
-        window = dataset.filled_window(track.readings, config.window)
-        anchors = dataset.usable_anchors(window, config.horizon, config.stride)
-        parts.append(dataset.examples(window, anchors, config.horizon))
-    return dataset.join(parts)
+def scores(artifact: Artifact, split: corpus.Split | None) -> dict[str, Any]:
+    """Return the groups for the model card: new robots, recordings not trained on."""
+    fleet = corpus.reseeded(corpus.FleetConfig(), _TEST_ROBOTS, _TEST_SEED)
+    simulated = list(tracks(fleet, os.cpu_count() or 1))
+    groups = {}
+    for name, known in (('fleet_open', False), ('fleet_known', True)):
+        groups[name] = evaluate.join(
+            evaluate.evaluate(artifact, track, known) for track in simulated).group()
+    for use in ('validation', 'test', 'left_out'):
+        for path in getattr(split, use, []):
+            track, _ = recordings.read(path)
+            outcome = evaluate.evaluate(artifact, track, known=False)
+            if len(outcome):
+                groups[f'{use}: {path.name}'] = outcome.group()
+    return groups
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='train', description=__doc__)
+    parser.add_argument('config', type=Path, help='YAML file, such as config/train.yaml')
+    parser.add_argument('--recordings', type=Path, metavar='DIR',
+                        help='folder of rosbag2 recordings to learn from as well')
+    parser.add_argument('--output', type=Path, help='model file, instead of the one in CONFIG')
+    parser.add_argument('--json', type=Path, help='also write the scores to this file')
+    parser.add_argument('--cell', help='lstm, gru or rnn, instead of the one in CONFIG')
+    parser.add_argument('--devices', type=positive_integer, default=1,
+                        help='processes on this machine (default: 1)')
+    parser.add_argument('--nodes', type=positive_integer, default=1,
+                        help='machines, each started with the same command (default: 1)')
+    parser.add_argument('--runs', type=Path, default=Path('out/train'),
+                        help='folder of checkpoints and logs; a run that was killed goes on')
+    parser.add_argument('--cache', type=Path, default=corpus.default_cache(),
+                        help='folder in which examples are kept for the next run')
+    return parser
 
 
 if __name__ == '__main__':

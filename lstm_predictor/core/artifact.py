@@ -22,7 +22,7 @@ import torch
 
 Array = NDArray[np.float64]
 
-SCHEMA = 1
+SCHEMA = 2
 _EXTRA = 'contract.json'
 _TOLERANCE = 1e-4  # of golden outputs, relative: other processors round otherwise
 
@@ -37,6 +37,7 @@ class Contract:
 
     rate: float  # of the grid [Hz]
     window: int  # rows
+    shortest: int  # rows that odometry must cover, as WindowConfig
     horizon: int  # steps
     max_gap: float  # [s], as WindowConfig
     command_memory: float  # [s], as WindowConfig
@@ -47,6 +48,7 @@ class Contract:
     data_sha256: str = ''
     commit: str = ''
     licence: str = 'Apache-2.0'
+    classical: dict[str, Any] = field(default_factory=dict)  # constants of the baselines
     scores: dict[str, Any] = field(default_factory=dict)
     golden: dict[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA
@@ -54,7 +56,7 @@ class Contract:
     def window_config(self, max_speed: float, max_yaw_rate: float) -> WindowConfig:
         """Return the window that this model reads, of a robot with these limits."""
         return WindowConfig(
-            rate=self.rate, length=self.window, max_gap=self.max_gap,
+            rate=self.rate, length=self.window, shortest=self.shortest, max_gap=self.max_gap,
             command_memory=self.command_memory, max_speed=max_speed, max_yaw_rate=max_yaw_rate)
 
 
@@ -65,6 +67,11 @@ class Artifact:
         """Wrap a scripted or eager module."""
         self._module = module.eval()
         self.contract = contract
+
+    @property
+    def prior(self) -> Any:
+        """Return the linear predictor inside the model: window and commands in, twists out."""
+        return self._module.prior
 
     def predict(self, window: ArrayLike, commands: ArrayLike) -> tuple[Array, Array]:
         """

@@ -1,18 +1,22 @@
 """
 The recurrent model: it corrects a physical prior and says how sure it is.
 
-The prior is a robot that keeps the mean twist of its last rows. An encoder LSTM reads the window,
-a decoder LSTM reads the future commands with their flag (1 given, 0 open) and says by how much the
-twist of every future step differs from the prior. Poses follow by integration on SE(2).
+The prior is a linear predictor (`arx.py`), fitted before the network. An encoder reads the window,
+some rows at a time; a decoder reads the future commands with their flag (1 given, 0 open) and
+says by how much the twist of every future step differs from the prior. Poses follow by
+integration on SE(2).
 
 Every window is divided by its own largest speeds, so that one set of weights serves a robot of
 0.2 m/s and one of 5 m/s. All of it, scaling included, is inside the archive.
 """
 
+from lstm_predictor.core.arx import Arx, held
 from lstm_predictor.core.window import FEATURE, FEATURES
 
 import torch
 from torch import nn, Tensor
+
+CELLS = {'lstm': nn.LSTM, 'gru': nn.GRU, 'rnn': nn.RNN}
 
 _LINEAR = [FEATURE[name] for name in (
     'speed', 'pose_speed', 'pose_side_speed', 'imu_acceleration', 'command_speed')]
@@ -20,27 +24,39 @@ _ANGULAR = [FEATURE[name] for name in (
     'yaw_rate', 'pose_yaw_rate', 'imu_yaw_rate', 'command_yaw_rate')]
 _SPEEDS = [FEATURE[name] for name in ('speed', 'pose_speed', 'command_speed')]
 _YAW_RATES = [FEATURE[name] for name in ('yaw_rate', 'pose_yaw_rate', 'command_yaw_rate')]
+_COMMANDS = [FEATURE[name] for name in ('command_speed', 'command_yaw_rate')]
 _CHOLESKY = 6  # numbers in a lower triangle of 3 x 3
+_PLAN = 7  # numbers that the decoder reads per step
+_BACK = (1, 10, 20)  # steps ahead for which the prior is tried out inside the window
 
 
-class MotionLstm(nn.Module):
+class MotionModel(nn.Module):
     """Window (B, W, F), commands (B, H, 3) to poses (B, H, 3), error factors (B, H, 3, 3)."""
 
     def __init__(self, hidden: int = 64, horizon: int = 40, step: float = 0.05,
-                 prior_rows: int = 3, slowest: tuple[float, float] = (0.05, 0.2)) -> None:
+                 cell: str = 'lstm', fold: int = 4, truncate: int = 0,
+                 prior: Arx | None = None, slowest: tuple[float, float] = (0.05, 0.2)) -> None:
         """
         Build an untrained model, which predicts exactly its prior.
 
-        `horizon` is in steps of `step` [s]; windows are not magnified beyond the speeds
-        `slowest` ([m/s], [rad/s]), below which there is only noise.
+        `horizon` is in steps of `step` [s]; the encoder reads `fold` rows at a time; in training
+        gradients flow back through the newest `truncate` rows alone (0: through all); windows
+        are not magnified beyond the speeds `slowest` ([m/s], [rad/s]), below which there is only
+        noise. Raise ValueError for a cell that does not exist.
         """
         super().__init__()
+        if cell not in CELLS:
+            raise ValueError(f'cell must be one of {", ".join(CELLS)}, is {cell!r}')
         self.hidden = hidden
         self.horizon = horizon
         self.step = step
-        self.prior_rows = prior_rows
-        self.encoder = nn.LSTM(len(FEATURES), hidden, batch_first=True)
-        self.decoder = nn.LSTM(3, hidden, batch_first=True)
+        self.fold = fold
+        self.recent = truncate // fold  # steps of the encoder
+        self.back = list(_BACK)
+        self.prior = Arx(horizon=horizon) if prior is None else prior
+        self.encoder = CELLS[cell](
+            fold * (len(FEATURES) + 2 * len(_BACK)), hidden, batch_first=True)
+        self.decoder = CELLS[cell](_PLAN, hidden, batch_first=True)
         self.head = nn.Linear(hidden, 2 + _CHOLESKY)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
@@ -49,6 +65,7 @@ class MotionLstm(nn.Module):
         self.register_buffer('angular', torch.tensor(_ANGULAR))
         self.register_buffer('speeds', torch.tensor(_SPEEDS))
         self.register_buffer('yaw_rates', torch.tensor(_YAW_RATES))
+        self.register_buffer('commanded', torch.tensor(_COMMANDS))
         # The factor by which the error factors are widened at each step, set by calibration.
         self.register_buffer('calibration', torch.ones(horizon))
         self.register_buffer('elapsed', torch.arange(1, horizon + 1) * step)  # (H,) [s]
@@ -61,17 +78,18 @@ class MotionLstm(nn.Module):
         of the error in [x [m], y [m], yaw [rad]], axes of that same frame, is L L^T.
         """
         scale = self.scale(window, commands)  # (B, 2)
-        given = commands[:, :, 2:3]
-        _, state = self.encoder(self._scaled(window, scale))
-        plan = commands[:, :, :2] * given / scale.unsqueeze(1)
-        decoded, _ = self.decoder(torch.cat([plan, given], dim=2), state)  # (B, H, hidden)
+        prior = self.prior(window, commands)  # (B, H, 2)
+        rows = self.folded(window, scale)
+        if self.recent > 0:
+            with torch.no_grad():
+                _, past = self.encoder(rows[:, :-self.recent])
+            _, state = self.encoder(rows[:, -self.recent:], past)
+        else:
+            _, state = self.encoder(rows)
+        decoded, _ = self.decoder(self.plan(window, commands, prior, scale), state)
         out = self.head(decoded)  # (B, H, 8)
-        twists = self.prior(window).unsqueeze(1) + out[:, :, :2] * scale.unsqueeze(1)
+        twists = prior + out[:, :, :2] * scale.unsqueeze(1)
         return self.integrate(twists), self._factor(out[:, :, 2:], scale)
-
-    def prior(self, window: Tensor) -> Tensor:
-        """Return the mean [speed, yaw rate] of the newest rows: (B, 2)."""
-        return window[:, -self.prior_rows:, :2].mean(dim=1)
 
     def scale(self, window: Tensor, commands: Tensor) -> Tensor:
         """Return the largest [speed [m/s], yaw rate [rad/s]] that a window speaks of: (B, 2)."""
@@ -81,11 +99,44 @@ class MotionLstm(nn.Module):
         planned = (commands[:, :, :2] * commands[:, :, 2:3]).abs().amax(dim=1)
         return torch.maximum(torch.maximum(seen, planned), self.slowest)
 
-    def _scaled(self, window: Tensor, scale: Tensor) -> Tensor:
+    def folded(self, window: Tensor, scale: Tensor) -> Tensor:
+        """Return the scaled window with `fold` rows in one: (B, W / fold, fold F)."""
         unit = torch.ones_like(window)
         unit[:, :, self.linear] = scale[:, 0].reshape(-1, 1, 1)
         unit[:, :, self.angular] = scale[:, 1].reshape(-1, 1, 1)
-        return window / unit
+        missed = self.missed(window) / scale.repeat_interleave(len(self.back), 1).unsqueeze(1)
+        rows = torch.cat([window / unit, missed], dim=2)
+        return rows.reshape(rows.shape[0], -1, self.fold * rows.shape[2])
+
+    def missed(self, window: Tensor) -> Tensor:
+        """
+        Return by how much the prior missed the twist of each row, some steps ahead of it.
+
+        (B, W, 6): forward for each of the steps, then turn; 0 where the prior had too few rows.
+        """
+        start = self.prior.rows - 1
+        valid = window[:, :, -1]
+        result = []
+        for axis in range(2):
+            predicted = self.prior.along(window, axis, self.back)  # (B, A, W - rows + 1)
+            measured = window[:, :, self.prior.columns[axis][1]]
+            for i, ahead in enumerate(self.back):
+                now = measured[:, start + ahead:]
+                count = now.shape[1]
+                # The rows that the prior read then must all have been there.
+                seen = valid[:, :count]
+                error = (now - predicted[:, i, :count]) * seen
+                result.append(nn.functional.pad(error, (start + ahead, 0)))
+        return torch.stack(result, dim=2)
+
+    def plan(self, window: Tensor, commands: Tensor, prior: Tensor, scale: Tensor) -> Tensor:
+        """Return what is known of each future step, scaled: (B, H, 7)."""
+        given = commands[:, :, 2:3]
+        per_step = scale.unsqueeze(1)
+        last = window[:, -1, self.commanded]
+        changed = (held(commands, last) - last.unsqueeze(1)) / per_step
+        asked = commands[:, :, :2] * given / per_step
+        return torch.cat([asked, changed, given, prior / per_step], dim=2)
 
     def integrate(self, twists: Tensor) -> Tensor:
         """Return the poses after steps of constant twist (B, H, 2): (B, H, 3)."""

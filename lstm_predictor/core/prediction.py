@@ -25,6 +25,8 @@ class Prediction:
     twist_stds: Array  # standard deviation of `twists`, (H, 3)
     imu_valid: bool  # whether the newest row had an IMU reading
     command_valid: bool  # whether the newest row had a command
+    source: str = 'lstm'  # the predictor it is from
+    reason: str = ''  # what speaks against the model; empty: nothing
 
     def is_finite(self) -> bool:
         """Return whether every number can be published."""
@@ -33,12 +35,12 @@ class Prediction:
 
 
 def in_odometry_frame(anchor_ns: int, step_ns: int, anchor: Array, rows: Array, poses: Array,
-                      factors: Array) -> Prediction:
+                      factors: Array, source: str = 'lstm', reason: str = '') -> Prediction:
     """
-    Return the model's answer for one window as a prediction in the odometry's frame.
+    Return the answer for one window as a prediction in the odometry's frame.
 
     `anchor` is the newest pose (3,), `rows` the window (W, F), `poses` (H, 3) and `factors`
-    (H, 3, 3) are in the body frame of that pose.
+    (H, 3, 3) are in the body frame of that pose, `source` and `reason` as in Prediction.
     """
     step = 1e-9 * step_ns
     moved = se2.between(np.concatenate([np.zeros((1, 3)), poses[:-1]]), poses)
@@ -56,4 +58,6 @@ def in_odometry_frame(anchor_ns: int, step_ns: int, anchor: Array, rows: Array, 
         twists=se2.log(moved) / step,
         twist_stds=np.maximum(grown, _MIN_STD),
         imu_valid=bool(rows[-1, FEATURE['imu_valid']]),
-        command_valid=bool(rows[-1, FEATURE['command_valid']]))
+        command_valid=bool(rows[-1, FEATURE['command_valid']]),
+        source=source,
+        reason=reason)

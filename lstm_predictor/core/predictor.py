@@ -2,14 +2,26 @@
 
 from dataclasses import dataclass
 
-from lstm_predictor.core.artifact import Artifact, open_commands
+from lstm_predictor.core import baselines
+from lstm_predictor.core.artifact import Artifact, Contract, open_commands
 from lstm_predictor.core.prediction import in_odometry_frame, Prediction
-from lstm_predictor.core.samples import Command, Imu, Odometry
-from lstm_predictor.core.window import Window
+from lstm_predictor.core.samples import BadMessage, Command, Imu, Odometry
+from lstm_predictor.core.supervisor import Supervisor, SupervisorConfig
+from lstm_predictor.core.window import FEATURE, FEATURES, Window
 
 import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+HANDED_TO = ('constant_turn', 'arx_online')  # the predictors that may stand in for the model
 
 _EARLY = 0.25  # part of a step by which a message may come before its step is due
+# The model divides by the largest speeds of its window, so a little beyond is no other world.
+_BEYOND = 1.5  # times the largest in training [-]
+_SPEEDS = [FEATURE[name] for name in ('speed', 'pose_speed', 'command_speed')]
+_YAW_RATES = [FEATURE[name] for name in (
+    'yaw_rate', 'pose_yaw_rate', 'imu_yaw_rate', 'command_yaw_rate')]
 
 
 @dataclass(frozen=True)
@@ -20,6 +32,7 @@ class PredictorConfig:
     max_velocity: tuple[float, float, float] = (0.22, 0.0, 2.84)
     use_imu: bool = True  # false: the model is told that there is none
     max_step_back: float = 1.0  # an odometry stamp further back than this is a new start [s]
+    handover: bool = True  # false: the model is published however well others do
 
     def __post_init__(self) -> None:
         """Raise ValueError that names the field and its value."""
@@ -32,43 +45,50 @@ class PredictorConfig:
 
 
 class Predictor:
-    """Keeps the window and runs the model once per step of its grid."""
+    """Keeps the window and runs the model, and its stand-ins, once per step of its grid."""
 
-    def __init__(self, artifact: Artifact, config: PredictorConfig) -> None:
+    def __init__(self, artifact: Artifact, config: PredictorConfig,
+                 supervised: SupervisorConfig = SupervisorConfig()) -> None:
         """Start with an empty window."""
         self.artifact = artifact
         self.config = config
         speed, _, yaw_rate = config.max_velocity
-        self.window = Window(artifact.contract.window_config(speed, yaw_rate))
-        self._open = open_commands(1, artifact.contract.horizon)
+        contract = artifact.contract
+        self.window = Window(contract.window_config(speed, yaw_rate))
+        self.supervisor = Supervisor(
+            ('lstm', *(HANDED_TO if config.handover else ())), contract.horizon,
+            self.window.config.step_ns, supervised)
+        step = 1.0 / contract.rate
+        self._turn = baselines.constant_turn(contract.classical, step)
+        self._adapted = baselines.arx_online(contract.classical, artifact.prior, step)
+        self._open = open_commands(1, contract.horizon)
         self._due_ns: int | None = None
 
     def reset(self) -> None:
-        """Forget every reading, as after a jump of time."""
+        """Forget every reading and every error, as after a jump of time."""
         self.window.reset()
+        self.supervisor.reset()
+        self._adapted.reset()
         self._due_ns = None
 
     def add(self, reading: Odometry | Imu | Command) -> bool:
         """
         Take a reading; False where it repeats one or has no place in the window.
 
-        The odometry decides what time it is: before its first message nothing else is taken,
-        and nothing from far ahead of it.
+        The odometry decides what time it is: before its first message nothing else is taken.
+        Raise BadMessage for what is from far ahead of it.
         """
-        if isinstance(reading, Imu) and not self.config.use_imu:
+        if isinstance(reading, Odometry):
+            if self._ahead(reading.stamp_ns) < -self.config.max_step_back:
+                self.reset()
+            self.supervisor.observe(reading.stamp_ns, np.array(reading[1:4]))
+        elif not len(self.window.odometry) or \
+                isinstance(reading, Imu) and not self.config.use_imu:
             return False
-        if isinstance(reading, Odometry) and self._jumped_back(reading.stamp_ns):
-            self.reset()
-        if not isinstance(reading, Odometry):
-            ahead = self.ahead(reading)
-            if ahead is None or ahead > self.config.max_step_back:
-                return False
+        elif self._ahead(reading.stamp_ns) > self.config.max_step_back:
+            raise BadMessage(
+                f'its stamp is {self._ahead(reading.stamp_ns):.1f} s ahead of odom')
         return self.window.add(reading)
-
-    def ahead(self, reading: Odometry | Imu | Command) -> float | None:
-        """Return how far [s] a reading is ahead of the newest odometry, None before the first."""
-        times = self.window.odometry.times
-        return 1e-9 * float(reading.stamp_ns - times[-1]) if len(times) else None
 
     def predict_if_due(self) -> Prediction | None:
         """Return a prediction from the newest odometry where a step is due and the window full."""
@@ -93,10 +113,36 @@ class Predictor:
         anchors = np.array([anchor_ns], dtype=np.int64)
         rows = self.window.rows(anchors)
         poses, factors = self.artifact.predict(rows, self._open)
+        candidates = {'lstm': poses[0], **(self._stand_ins(rows) if self.config.handover else {})}
+        unlike = outside(rows[0], self.artifact.contract)
+        anchor = self.window.poses(anchors)[0]
+        verdict = self.supervisor.judge(anchor_ns, anchor, candidates, factors[0], not unlike)
         return in_odometry_frame(
-            anchor_ns, self.window.config.step_ns, self.window.poses(anchors)[0], rows[0],
-            poses[0], factors[0])
+            anchor_ns, self.window.config.step_ns, anchor, rows[0], verdict.poses,
+            verdict.factors, verdict.name, unlike or verdict.reason)
 
-    def _jumped_back(self, stamp_ns: int) -> bool:
+    def _stand_ins(self, rows: Array) -> dict[str, Array]:
+        """Return the paths (H, 3) of the classical predictors from a window (1, W, F)."""
+        with np.errstate(all='ignore'):  # absurd odometry shows in the numbers
+            turned = self._turn.predict(rows, self._open)[0]
+            adapted = self._adapted.predict(rows, self._open)[0]
+        if not np.isfinite(adapted).all():
+            self._adapted.reset()  # what it has learned is spoiled for good
+        return dict(zip(HANDED_TO, (turned, adapted)))
+
+    def _ahead(self, stamp_ns: int) -> float:
+        """Return how far [s] a stamp is ahead of the newest odometry, 0 before the first."""
         times = self.window.odometry.times
-        return len(times) > 0 and stamp_ns < times[-1] - 1e9 * self.config.max_step_back
+        return 1e-9 * float(stamp_ns - times[-1]) if len(times) else 0.0
+
+
+def outside(rows: Array, contract: Contract) -> str:
+    """Return in what a window (W, F) is unlike all that the model was trained for, or nothing."""
+    largest = np.abs(rows).max(axis=0)
+    for columns, limit in ((_SPEEDS, contract.max_speed), (_YAW_RATES, contract.max_yaw_rate)):
+        column = max(columns, key=largest.__getitem__)
+        if limit > 0.0 and not largest[column] <= _BEYOND * limit:  # 0: nobody knows
+            name, unit = FEATURES[column]
+            return f'{name.replace("_", " ")} {largest[column]:.2f} {unit}, ' \
+                   f'trained up to {limit:.2f} {unit}'
+    return ''

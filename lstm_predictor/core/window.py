@@ -33,6 +33,7 @@ FEATURES: tuple[tuple[str, str], ...] = (
     ('command_yaw_rate', 'rad/s'),
     ('command_age', 's'),
     ('command_valid', '1'),
+    ('odometry_valid', '1'),  # 0 in rows from before the odometry began: all of such a row is 0
 )
 FEATURE = {name: index for index, (name, _) in enumerate(FEATURES)}
 
@@ -46,7 +47,8 @@ class WindowConfig:
     """The grid, and up to what age a reading stands for the present."""
 
     rate: float = 20.0  # of the grid [Hz]
-    length: int = 40  # rows of the window
+    length: int = 80  # rows of the window
+    shortest: int = 20  # rows that odometry must cover; the older ones may be missing
     max_gap: float = 0.5  # between odometry messages inside a window [s]
     command_memory: float = 2.0  # age beyond which a command says nothing [s]
     max_speed: float = float('inf')  # what the robot makes of larger commands [m/s]
@@ -56,6 +58,9 @@ class WindowConfig:
         """Raise ValueError that names the field and its value."""
         if self.length < 2:
             raise ValueError(f'length must be at least 2 rows, is {self.length}')
+        if not 2 <= self.shortest <= self.length:
+            raise ValueError(
+                f'shortest must be 2 to {self.length} rows (length), is {self.shortest}')
         for name in ('rate', 'max_gap', 'command_memory', 'max_speed', 'max_yaw_rate'):
             if not getattr(self, name) > 0.0:
                 raise ValueError(f'{name} must be positive, is {getattr(self, name)}')
@@ -99,10 +104,9 @@ class Window:
         return np.asarray(anchors_ns, dtype=np.int64)[..., None] - back
 
     def covered(self, anchors_ns: Times) -> NDArray[np.bool_]:
-        """Return for each anchor (n,) whether odometry covers its whole window without a gap."""
+        """Return for each anchor (n,) whether odometry covers its newest rows without a gap."""
         anchors = np.asarray(anchors_ns, dtype=np.int64)
-        first = self.grid(anchors)[..., 0] - self.config.step_ns
-        return self.without_gap(first, anchors)
+        return self.without_gap(anchors - self.config.shortest * self.config.step_ns, anchors)
 
     def without_gap(self, first_ns: Times, last_ns: Times) -> NDArray[np.bool_]:
         """Return whether odometry runs from `first_ns` to `last_ns` [ns] without a gap."""
@@ -125,19 +129,29 @@ class Window:
         Return the windows that end at covered anchors [ns] (n,): (n, W, F).
 
         Each row at t uses odometry up to the first message at or after t, IMU in
-        (t - step, t] and the newest command up to t.
+        (t - step, t] and the newest command up to t. Rows from before a gap are zero.
         """
         times = self.grid(anchors_ns)
         step_ns = self.config.step_ns
+        valid = (times - step_ns >= self._unbroken_since(anchors_ns)[..., None])[..., None]
         with_first = np.concatenate([times[..., :1] - step_ns, times], axis=-1)
         odometry = self._odometry_at(with_first)  # (n, W + 1, 5)
         moved = se2.between(odometry[..., :-1, :3], odometry[..., 1:, :3])
-        return np.concatenate([
+        rows = np.concatenate([
             odometry[..., 1:, 3:],
             se2.log(moved) * (1e9 / step_ns),
             self._imu_at(times),
             self.commands_at(times),
+            np.ones((*times.shape, 1)),
         ], axis=-1)
+        return np.where(valid, rows, 0.0)
+
+    def _unbroken_since(self, anchors_ns: Times) -> Times:
+        """Return for each anchor (n,) the stamp [ns] after the last gap before it."""
+        times = self.odometry.times
+        starts = np.flatnonzero(np.diff(times, prepend=-2**62) > 1e9 * self.config.max_gap)
+        newest = np.searchsorted(times, anchors_ns, side='left')
+        return np.asarray(times[starts[np.searchsorted(starts, newest, side='right') - 1]])
 
     def _odometry_at(self, times_ns: Times) -> Array:
         """Return [x, y, yaw, speed, yaw_rate], interpolated: (..., 5)."""
@@ -145,7 +159,7 @@ class Window:
         after = np.clip(np.searchsorted(times, times_ns, side='left'), 1, len(times) - 1)
         before = after - 1
         elapsed = (times[after] - times[before]).astype(float)
-        share = ((times_ns - times[before]) / elapsed)[..., None]
+        share = np.clip((times_ns - times[before]) / elapsed, 0.0, 1.0)[..., None]
         start, end = values[before], values[after]
         change = end - start
         change[..., 2] = se2.wrap(change[..., 2])

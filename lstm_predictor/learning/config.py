@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from lstm_predictor.core.window import WindowConfig
+from lstm_predictor.learning.augment import AugmentConfig
+from lstm_predictor.learning.fit import OptimiserConfig
 from lstm_predictor.learning.fleet import FleetConfig
 from lstm_predictor.learning.metrics import HORIZONS, steps_of
-from lstm_predictor.learning.train import OptimiserConfig
+from lstm_predictor.learning.recordings import RecordingsConfig
 
 import yaml
 
@@ -23,18 +25,22 @@ class TrainConfig:
     output: str = 'models/turtlebot3.pt'  # the card goes beside it, with the ending .md
     robots: str = 'small differential-drive robots'  # for the contract, in words
     horizon: int = 40  # steps of the window's grid
-    stride: float = 2.0  # steps between the windows of one robot
-    window: WindowConfig = WindowConfig(max_speed=0.26, max_yaw_rate=2.84)
+    stride: float = 4.0  # steps between the windows of one simulated robot
+    window: WindowConfig = WindowConfig()
     fleet: FleetConfig = FleetConfig()
-    validation_robots: int = 100  # for the calibration, of other seeds
-    test_robots: int = 100  # for the scores, of other seeds again
+    validation_robots: int = 120  # to choose and to calibrate, of other seeds
+    recordings: RecordingsConfig = RecordingsConfig()  # of use where a folder of them is named
+    augment: AugmentConfig = AugmentConfig()
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
 
     def __post_init__(self) -> None:
         """Raise ValueError that names the field and its value."""
-        for name in ('horizon', 'stride', 'validation_robots', 'test_robots'):
+        for name in ('horizon', 'stride', 'validation_robots'):
             if not getattr(self, name) > 0:
                 raise ValueError(f'{name} must be positive, is {getattr(self, name)}')
+        if self.window.length % self.optimiser.fold:
+            raise ValueError(f'length of the window must be a multiple of fold '
+                             f'({self.optimiser.fold}), is {self.window.length}')
         if steps_of(HORIZONS[-1:], self.window.rate)[0] >= self.horizon:
             raise ValueError(f'horizon must reach {HORIZONS[-1]:g} s, which are scored; it is '
                              f'{self.horizon} steps at {self.window.rate:g} Hz')
@@ -81,6 +87,8 @@ def _build(kind: Any, content: Any, where: str) -> Any:
 
 
 def _fits(value: Any, kind: Any) -> bool:
+    if get_origin(kind) is tuple and get_args(kind)[-1] is Ellipsis:
+        return isinstance(value, tuple) and all(_fits(v, get_args(kind)[0]) for v in value)
     if get_origin(kind) is tuple:
         return isinstance(value, tuple) and len(value) == len(get_args(kind)) and all(
             map(_fits, value, get_args(kind)))

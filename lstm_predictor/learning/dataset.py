@@ -1,12 +1,14 @@
 """Tracks into windows with their futures, by the same window code that runs on the robot."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 import hashlib
+from typing import Any
 
 from lstm_predictor.core import se2
 from lstm_predictor.core.samples import Command, Imu, Odometry
-from lstm_predictor.core.window import Window, WindowConfig
+from lstm_predictor.core.window import FEATURES, Window, WindowConfig
+from lstm_predictor.learning.tracks import Track
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,15 +25,20 @@ class Examples:
     commands: Floats  # in force from each future step on [speed, yaw rate, known], (n, H, 3)
     futures: Floats  # pose at each future step [x [m], y [m], yaw [rad]], (n, H, 3)
     anchors_ns: NDArray[np.int64]  # stamp of the newest row, (n,)
+    tracks: NDArray[np.int32]  # number of the track, not falling, (n,)
 
     def __len__(self) -> int:
         return len(self.windows)
+
+    def __getitem__(self, chosen: Any) -> 'Examples':
+        return Examples(*(getattr(self, item.name)[chosen] for item in fields(self)))
 
     def sha256(self) -> str:
         """Return a hash of all numbers."""
         digest = hashlib.sha256()
         for array in (self.windows, self.commands, self.futures):
-            digest.update(np.ascontiguousarray(array).tobytes())
+            for i in range(0, len(array), _CHUNK):
+                digest.update(np.ascontiguousarray(array[i:i + _CHUNK]).tobytes())
         return digest.hexdigest()
 
 
@@ -43,9 +50,15 @@ def filled_window(readings: Iterable[Odometry | Imu | Command], config: WindowCo
     return window
 
 
+def window_of(track: Track, config: WindowConfig) -> Window:
+    """Return a window that has heard a track, with the limits of that robot."""
+    return filled_window(track.readings, replace(
+        config, max_speed=track.max_speed, max_yaw_rate=track.max_yaw_rate))
+
+
 def usable_anchors(window: Window, horizon: int, stride: float = 1.0) -> NDArray[np.int64]:
     """
-    Return odometry stamps with a whole window before and a whole horizon [steps] after them.
+    Return odometry stamps with enough rows before and a whole horizon [steps] after them.
 
     They are at least about `stride` steps of the grid apart.
     """
@@ -59,20 +72,31 @@ def usable_anchors(window: Window, horizon: int, stride: float = 1.0) -> NDArray
     return np.asarray(anchors[usable])
 
 
-def examples(window: Window, anchors_ns: NDArray[np.int64], horizon: int) -> Examples:
+def examples_of(track: Track, config: WindowConfig, horizon: int, stride: float = 1.0,
+                number: int = 0) -> Examples:
+    """Return the examples of a track, with its number."""
+    window = window_of(track, config)
+    return examples(window, usable_anchors(window, horizon, stride), horizon, number)
+
+
+def examples(window: Window, anchors_ns: NDArray[np.int64], horizon: int, number: int = 0
+             ) -> Examples:
     """Return the examples at usable anchors (n,)."""
-    parts = [_examples(window, anchors_ns[i:i + _CHUNK], horizon)
+    parts = [_examples(window, anchors_ns[i:i + _CHUNK], horizon, number)
              for i in range(0, max(len(anchors_ns), 1), _CHUNK)]
     return join(parts)
 
 
 def join(parts: list[Examples]) -> Examples:
     """Return all examples as one."""
-    return Examples(*(np.concatenate([getattr(part, name) for part in parts])
-                      for name in ('windows', 'commands', 'futures', 'anchors_ns')))
+    return Examples(*(np.concatenate([getattr(part, item.name) for part in parts])
+                      for item in fields(Examples)))
 
 
-def _examples(window: Window, anchors_ns: NDArray[np.int64], horizon: int) -> Examples:
+def _examples(window: Window, anchors_ns: NDArray[np.int64], horizon: int, number: int
+              ) -> Examples:
+    if not len(anchors_ns):
+        return empty(window.config.length, horizon)
     step_ns = window.config.step_ns
     steps = np.arange(1, horizon + 1, dtype=np.int64) * step_ns
     ends = anchors_ns[:, None] + steps  # (n, H)
@@ -81,4 +105,12 @@ def _examples(window: Window, anchors_ns: NDArray[np.int64], horizon: int) -> Ex
         windows=window.rows(anchors_ns).astype(np.float32),
         commands=window.commands_at(ends - step_ns)[..., [0, 1, 3]].astype(np.float32),
         futures=se2.between(start, window.poses(ends)).astype(np.float32),
-        anchors_ns=anchors_ns)
+        anchors_ns=anchors_ns,
+        tracks=np.full(len(anchors_ns), number, dtype=np.int32))
+
+
+def empty(length: int, horizon: int) -> Examples:
+    """Return no examples of windows of `length` rows and futures of `horizon` steps."""
+    return Examples(
+        np.zeros((0, length, len(FEATURES)), np.float32), np.zeros((0, horizon, 3), np.float32),
+        np.zeros((0, horizon, 3), np.float32), np.zeros(0, np.int64), np.zeros(0, np.int32))

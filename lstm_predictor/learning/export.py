@@ -1,82 +1,85 @@
 """From a trained module to the model file and the card that goes with it."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 import subprocess
 from typing import Any
 
 from lstm_predictor.core.artifact import Contract, file_sha256, save
-from lstm_predictor.core.model import MotionLstm
 from lstm_predictor.learning import metrics
 from lstm_predictor.learning.config import TrainConfig
-from lstm_predictor.learning.dataset import Examples
+from lstm_predictor.learning.train import plain, Trained
 
 import yaml
 
-_GOLDEN = 4  # examples kept in the archive
+
+@dataclass(frozen=True)
+class Run:
+    """How a model came about."""
+
+    config: TrainConfig
+    trained: Trained
+    recordings: dict[str, list[str]]  # names by what they were used for
+    seconds: float  # that data and training took
 
 
-def contract_of(config: TrainConfig, data_sha256: str) -> Contract:
+def contract_of(run: Run) -> Contract:
     """Return what the model file will say about itself, without scores."""
+    config, trained = run.config, run.trained
+    speed, yaw_rate = trained.fastest
     return Contract(
-        rate=config.window.rate, window=config.window.length, horizon=config.horizon,
-        max_gap=config.window.max_gap, command_memory=config.window.command_memory,
-        robots=config.robots, max_speed=config.window.max_speed,
-        max_yaw_rate=config.window.max_yaw_rate, data_sha256=data_sha256, commit=_commit())
+        rate=config.window.rate, window=config.window.length, shortest=config.window.shortest,
+        horizon=config.horizon, max_gap=config.window.max_gap,
+        command_memory=config.window.command_memory, robots=config.robots, max_speed=speed,
+        max_yaw_rate=yaw_rate, data_sha256=trained.data_sha256, commit=_commit(),
+        classical=trained.constants)
 
 
-def export(path: Path, model: MotionLstm, contract: Contract, examples: Examples,
-           scores: dict[str, Any], seconds: float, config: TrainConfig) -> None:
+def export(path: Path, run: Run, groups: dict[str, Any]) -> None:
     """Write the model file, checked against the module, and the card beside it."""
-    spread = slice(None, None, max(1, len(examples) // _GOLDEN))
     path.parent.mkdir(parents=True, exist_ok=True)
-    contract = Contract(**{**asdict(contract), 'scores': scores})
-    save(path, model, contract, examples.windows[spread][:_GOLDEN].astype(float),
-         examples.commands[spread][:_GOLDEN].astype(float))
-    path.with_suffix('.md').write_text(card(path, contract, seconds, config))
+    golden = run.trained.golden
+    contract = save(
+        path, run.trained.model, replace(contract_of(run), scores=groups),
+        golden.windows.astype(float), golden.commands.astype(float))
+    path.with_suffix('.md').write_text(card(path, contract, run))
 
 
-def card(path: Path, contract: Contract, seconds: float, config: TrainConfig) -> str:
+def card(path: Path, contract: Contract, run: Run) -> str:
     """Return the model card as Markdown."""
     size = path.stat().st_size / 1e3
+    recorded = '\n'.join(f'- {use}: {", ".join(names) or "none"}'
+                         for use, names in run.recordings.items())
     return f"""# {path.name}
 
 TorchScript archive for `lstm_predictor`, made by `./dev train`. {size:.0f} kB,
 sha256 `{file_sha256(path)}`. Licence: {contract.licence}.
 
-For {contract.robots}, up to {contract.max_speed:g} m/s and {contract.max_yaw_rate:g} rad/s.
-A window of {contract.window} rows at {contract.rate:g} Hz in, {contract.horizon} steps ahead out.
+For {contract.robots}; up to {contract.max_speed:.2f} m/s and {contract.max_yaw_rate:.2f} rad/s
+in training. A window of {contract.window} rows at {contract.rate:g} Hz in (the newest
+{contract.shortest} are enough), {contract.horizon} steps ahead out.
 
 ## Data
-{config.fleet.robots} simulated robots (MuJoCo), {config.fleet.seconds:g} s each, no recording of
-a real robot. Hash of the examples: `{contract.data_sha256}`. Data and training took
-{seconds / 60:.0f} min; commit `{contract.commit}`.
+{run.config.fleet.robots} simulated robots (MuJoCo), {run.config.fleet.seconds:g} s each, and
+recordings of real robots:
+{recorded or '- none'}
+
+{run.trained.windows} windows. Hash of the examples: `{contract.data_sha256}`. Data and training
+took {run.seconds / 60:.0f} min on two cores; commit `{contract.commit}`.
 
 ## Scores
-On {config.test_robots} simulated robots of another seed, which training did not see. `fleet_open`:
-nobody knows the future commands. `fleet_known`: the model is given them; constant velocity makes
-no use of them.
+On simulated robots of another seed and on the recordings for validation and test. Classical
+predictors are fitted and tuned on the same data; `known`: the future commands are given to all.
 
 ```
 {metrics.table(contract.scores)}
 ```
 
-## Limits
-Constant velocity is the only other predictor in this table, and not a strong one. The regions
-are calibrated on simulated robots. On a real robot measure with `./dev replay`.
-
 ## Configuration
 ```yaml
-{yaml.safe_dump(_plain(asdict(config)), sort_keys=False).strip()}
+{yaml.safe_dump(plain(run.config), sort_keys=False).strip()}
 ```
 """
-
-
-def _plain(value: Any) -> Any:
-    """Return the value with lists for tuples, as YAML has them."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _commit() -> str:

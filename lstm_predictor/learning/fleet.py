@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 
 from lstm_predictor.core.samples import Command, Imu, Odometry
+from lstm_predictor.learning.mishaps import Blocks, Disturbance, Handling, Turned
+from lstm_predictor.learning.tracks import Track
 from lstm_predictor.sim.drivers import Driver, DRIVERS
-from lstm_predictor.sim.readings import sample
+from lstm_predictor.sim.readings import IdealOdometry, Reading, sample
 from lstm_predictor.sim.robot import Robot, TippedOver
 from lstm_predictor.sim.robot_config import RobotConfig
 
@@ -16,19 +18,27 @@ from tqdm import tqdm
 
 _START_NS = 1_000_000_000  # stamp at which a robot starts: zero would mean that nobody set it
 
+Range = tuple[float, float]
+
 
 @dataclass(frozen=True)
 class FleetConfig:
     """How many robots, how long each drives, and from what ranges they are drawn."""
 
     robots: int = 400
-    seconds: float = 40.0  # of driving per robot [s]
+    seconds: float = 30.0  # of driving per robot [s]
     seed: int = 0
-    max_command_delay: float = 0.5  # [s]
-    motor_lag: tuple[float, float] = (0.03, 0.5)  # [s]
-    speed_gain: tuple[float, float] = (0.6, 1.4)  # [-]
-    yaw_rate_gain: tuple[float, float] = (0.5, 1.4)  # [-]
+    # The robot of the physics weighs 1 kg; every length of its readings is multiplied by this.
+    size: Range = (0.7, 1.5)  # [-]
+    max_speed: Range = (0.15, 0.3)  # before `size` [m/s]
+    max_yaw_rate: Range = (0.8, 2.84)  # [rad/s]
+    command_delay: Range = (0.0, 0.5)  # [s]
+    motor_lag: Range = (0.03, 0.5)  # [s]
+    speed_gain: Range = (0.6, 1.5)  # [-]
+    yaw_rate_gain: Range = (0.4, 1.5)  # [-]
     max_payload: float = 2.0  # [kg]
+    disturbed_share: float = 0.5  # of the robots, whose motors do not quite do as asked [-]
+    ideal_share: float = 0.05  # of the robots, without delay, lag, slip or error of any kind [-]
 
     def __post_init__(self) -> None:
         """Raise ValueError that names the field and its value."""
@@ -36,83 +46,32 @@ class FleetConfig:
             raise ValueError(f'robots must be at least 1, is {self.robots}')
         if not self.seconds > 5.0:
             raise ValueError(f'seconds must be more than 5, is {self.seconds}')
+        for name in ('size', 'max_speed', 'max_yaw_rate', 'command_delay', 'motor_lag',
+                     'speed_gain', 'yaw_rate_gain'):
+            low, high = getattr(self, name)
+            if not 0.0 <= low <= high or (low == 0.0 and name != 'command_delay'):
+                raise ValueError(f'{name} must be [low, high] of positive numbers, is '
+                                 f'{[low, high]}')
 
 
-@dataclass(frozen=True)
-class Track:
-    """What one robot's computer heard, in order of time."""
+Job = tuple[FleetConfig, np.random.SeedSequence, str]
 
-    name: str
-    readings: list[Odometry | Imu | Command]
+
+def jobs(config: FleetConfig) -> list[Job]:
+    """Return what makes each robot of a fleet."""
+    seeds = np.random.SeedSequence(config.seed).spawn(config.robots)
+    return [(config, seed, f'robot {i}') for i, seed in enumerate(seeds)]
 
 
 def tracks(config: FleetConfig, processes: int) -> Iterator[Track]:
     """Yield the tracks of a fleet; the same for any number of processes."""
-    seeds = np.random.SeedSequence(config.seed).spawn(config.robots)
-    jobs = [(config, seed, f'robot {i}') for i, seed in enumerate(seeds)]
     # Not fork: the parent may have threads of torch.
     with get_context('spawn').Pool(processes) as pool:
-        yield from tqdm(pool.imap(_drive_job, jobs, chunksize=4), total=len(jobs),
+        yield from tqdm(pool.imap(drive_job, jobs(config), chunksize=4), total=config.robots,
                         desc='simulated robots', unit='robot')
 
 
-def drive(config: FleetConfig, seed: np.random.SeedSequence, name: str) -> Track:
-    """Return the track of one random robot under one random driver."""
-    rng = np.random.default_rng(seed)
-    robot = Robot(random_robot(config, rng), int(rng.integers(2**31)))
-    driver = random_driver(rng)
-    period = 1.0 / rng.uniform(5.0, 30.0)  # [s] between commands
-    heard_share = 1.0 if rng.random() < 0.7 else rng.uniform(0.8, 1.0)
-    readings: list[Odometry | Imu | Command] = []
-    newest: Odometry | None = None
-    while robot.time_ns < 1e9 * config.seconds:
-        speed, yaw_rate = driver.command(1e-9 * robot.time_ns, newest)
-        robot.command(speed, yaw_rate)
-        readings.append(Command(_START_NS + robot.time_ns, speed, yaw_rate))
-        until_ns = robot.time_ns + round(1e9 * period * rng.uniform(0.8, 1.2))
-        for reading in robot.advance(until_ns):
-            taken = sample(reading)
-            if isinstance(taken, Odometry):
-                newest = taken
-            if taken is not None and rng.random() < heard_share:
-                readings.append(taken._replace(stamp_ns=_START_NS + taken.stamp_ns))
-    return Track(name, readings)
-
-
-def random_robot(config: FleetConfig, rng: np.random.Generator) -> RobotConfig:
-    """Return a robot with everything drawn from the ranges of the fleet."""
-    good_floor = rng.random() < 0.5
-    return RobotConfig(
-        command_delay=rng.uniform(0.0, config.max_command_delay),
-        motor_lag=float(np.exp(rng.uniform(*np.log(config.motor_lag)))),
-        speed_gain=rng.uniform(*config.speed_gain),
-        yaw_rate_gain=rng.uniform(*config.yaw_rate_gain),
-        dead_band=rng.choice([0.0, 0.01, 0.02]),
-        command_quantum=rng.choice([0.0, 0.01]),
-        max_acceleration=rng.uniform(0.3, 3.0),
-        max_yaw_acceleration=rng.uniform(2.0, 25.0),
-        payload=rng.choice([0.0, rng.uniform(0.0, config.max_payload)]),
-        friction=rng.uniform(0.4, 1.2),
-        slip_patch_share=0.0 if good_floor else rng.uniform(0.05, 0.4),
-        slip_patch_friction=rng.uniform(0.03, 0.2),
-        left_radius_error=rng.normal(0.0, 0.01),
-        right_radius_error=rng.normal(0.0, 0.01),
-        odometry_source=str(rng.choice(['imu', 'wheels'])),
-        odometry_noise=rng.uniform(0.0, 0.003),
-        gyro_noise=rng.uniform(0.0, 0.01),
-        gyro_bias=rng.normal(0.0, 0.002),
-        acceleration_noise=rng.uniform(0.0, 0.1),
-        odom_rate=float(rng.choice([20.0, 25.0, 30.0, 50.0])),
-        imu_rate=float(rng.choice([20.0, 50.0, 100.0])))
-
-
-def random_driver(rng: np.random.Generator) -> Driver:
-    """Return one of the drivers, with limits of its own."""
-    kind = DRIVERS[int(rng.integers(len(DRIVERS)))]
-    return kind(rng, rng.uniform(0.08, 0.24), float(np.exp(rng.uniform(*np.log((0.3, 2.5))))))
-
-
-def _drive_job(job: tuple[FleetConfig, np.random.SeedSequence, str]) -> Track:
+def drive_job(job: Job) -> Track:
     """Drive a robot, and in place of one that falls over another."""
     config, seed, name = job
     while True:
@@ -120,3 +79,141 @@ def _drive_job(job: tuple[FleetConfig, np.random.SeedSequence, str]) -> Track:
             return drive(config, seed, name)
         except TippedOver:
             seed = seed.spawn(1)[0]
+
+
+def drive(config: FleetConfig, seed: np.random.SeedSequence, name: str) -> Track:
+    """Return the track of one random robot under one random driver."""
+    rng = np.random.default_rng(seed)
+    ideal = rng.random() < config.ideal_share
+    robot_config = ideal_robot(config, rng) if ideal else random_robot(config, rng)
+    robot = Robot(robot_config, int(rng.integers(2**31)), ideal=True)
+    driver = random_driver(robot_config, rng)
+    disturbance = Disturbance(rng, 0.0 if ideal or rng.random() > config.disturbed_share else 1.0)
+    blocks = Blocks(rng, 0.0 if ideal or rng.random() < 0.85 else 8.0)
+    handling = Handling(rng, 0.0 if ideal or rng.random() < 0.85 else 8.0)
+    period = 1.0 / rng.uniform(5.0, 30.0)  # [s] between commands
+    silent = rng.random() < 0.25  # says only what has changed
+    quantum = _choice(rng, 0.0, 0.0, 0.01, 0.05) * np.array(
+        [robot_config.max_speed, robot_config.max_yaw_rate])
+    heard_share = 1.0 if rng.random() < 0.7 else rng.uniform(0.8, 1.0)
+    heard = _Heard(_log_uniform(rng, config.size), handling, rng, heard_share)
+    newest: Odometry | None = None
+    sent: tuple[float, float] | None = None
+    while robot.time_ns < 1e9 * config.seconds:
+        time = 1e-9 * robot.time_ns
+        asked = _quantised(driver.command(time, newest), quantum)
+        until_ns = robot.time_ns + round(1e9 * period * rng.uniform(0.8, 1.2))
+        robot.block(blocks.at(time))
+        robot.command(*disturbance.on(asked, time, robot_config))
+        if not silent or asked != sent:
+            heard.take(Command(robot.time_ns, *asked))
+            sent = asked
+        for reading in robot.advance(until_ns):
+            heard.take(reading)
+            newest = heard.seen
+    known = 1.0 if rng.random() < 0.7 else rng.uniform(1.0, 2.0)
+    return Track(
+        name=name, readings=heard.readings, expected=heard.expected,
+        max_speed=known * heard.size * robot_config.max_speed,
+        max_yaw_rate=known * robot_config.max_yaw_rate,
+        delay=robot_config.command_delay, lag=robot_config.motor_lag)
+
+
+class _Heard:
+    """What of the readings of a robot arrives, of the size that the robot is said to have."""
+
+    def __init__(self, size: float, handling: Handling, rng: np.random.Generator, share: float
+                 ) -> None:
+        self.size = size
+        self.readings: list[Odometry | Imu | Command] = []
+        self.expected: list[tuple[float, ...]] = []
+        self.seen: Odometry | None = None  # the newest, before `size`
+        self._handling = handling
+        self._turned, self._ideally_turned = Turned(), Turned()
+        self._rng = rng
+        self._share = share
+
+    def take(self, reading: Command | Reading) -> None:
+        """Keep a reading, or lose it on the way."""
+        self._handling.at(1e-9 * reading.stamp_ns)
+        stamp_ns = _START_NS + reading.stamp_ns
+        if isinstance(reading, IdealOdometry):
+            pose = self._ideally_turned.pose(np.array(reading[1:4]), self._handling.turned)
+            self.expected.append((stamp_ns, *(pose * [self.size, self.size, 1.0]).tolist()))
+            return
+        taken = reading if isinstance(reading, Command) else sample(reading)
+        if isinstance(taken, Odometry):
+            taken = self.seen = self._turned.odometry(taken, self._handling)
+        if taken is None or self._rng.random() >= self._share:
+            return
+        self.readings.append(self._resized(taken)._replace(stamp_ns=stamp_ns))
+
+    def _resized(self, taken: Odometry | Imu | Command) -> Odometry | Imu | Command:
+        if isinstance(taken, Odometry):
+            return taken._replace(
+                x=self.size * taken.x, y=self.size * taken.y, speed=self.size * taken.speed)
+        if isinstance(taken, Imu):
+            return taken._replace(acceleration=self.size * taken.acceleration,
+                                  yaw_rate=taken.yaw_rate + self._handling.yaw_rate)
+        return taken._replace(speed=self.size * taken.speed)
+
+
+def random_robot(config: FleetConfig, rng: np.random.Generator) -> RobotConfig:
+    """Return a robot with everything drawn from the ranges of the fleet."""
+    good_floor = rng.random() < 0.5
+    return RobotConfig(
+        command_delay=rng.uniform(*config.command_delay),
+        motor_lag=_log_uniform(rng, config.motor_lag),
+        speed_gain=_log_uniform(rng, config.speed_gain),
+        yaw_rate_gain=_log_uniform(rng, config.yaw_rate_gain),
+        dead_band=_choice(rng, 0.0, 0.01, 0.02),
+        command_quantum=_choice(rng, 0.0, 0.01),
+        max_speed=rng.uniform(*config.max_speed),
+        max_yaw_rate=rng.uniform(*config.max_yaw_rate),
+        max_acceleration=_log_uniform(rng, (0.15, 3.0)),
+        max_yaw_acceleration=_log_uniform(rng, (1.5, 25.0)),
+        deceleration_ratio=_choice(rng, 1.0, rng.uniform(0.7, 3.0)),
+        payload=_choice(rng, 0.0, rng.uniform(0.0, config.max_payload)),
+        friction=rng.uniform(0.4, 1.2),
+        slip_patch_share=0.0 if good_floor else rng.uniform(0.05, 0.4),
+        slip_patch_friction=rng.uniform(0.03, 0.2),
+        left_radius_error=rng.normal(0.0, 0.01),
+        right_radius_error=rng.normal(0.0, 0.01),
+        odometry_source=str(rng.choice(['imu', 'wheels'])),
+        encoder_period=_choice(rng, 0.0, 0.02, rng.uniform(0.005, 0.03)),
+        odometry_noise=rng.uniform(0.0, 0.003),
+        gyro_noise=_choice(rng, rng.uniform(0.0, 0.01), rng.uniform(0.0, 0.05)),
+        gyro_bias=rng.normal(0.0, 0.002),
+        acceleration_noise=rng.uniform(0.0, 0.1),
+        odom_rate=_choice(rng, 20.0, 20.0, 25.0, 30.0, 50.0),
+        imu_rate=_choice(rng, 20.0, 50.0, 100.0))
+
+
+def ideal_robot(config: FleetConfig, rng: np.random.Generator) -> RobotConfig:
+    """Return a robot that does at once what it is told, and knows it."""
+    return RobotConfig(
+        command_delay=0.0, motor_lag=0.0, command_quantum=0.0, max_acceleration=30.0,
+        max_yaw_acceleration=300.0, motor_torque=1.0, friction=1.2,
+        max_speed=rng.uniform(*config.max_speed), max_yaw_rate=rng.uniform(*config.max_yaw_rate),
+        gyro_noise=0.0, acceleration_noise=0.0, odom_rate=20.0, imu_rate=100.0)
+
+
+def random_driver(robot: RobotConfig, rng: np.random.Generator) -> Driver:
+    """Return one of the drivers, who asks for more than the robot can now and then."""
+    kind = DRIVERS[int(rng.integers(len(DRIVERS)))]
+    speed = robot.max_speed * rng.uniform(0.4, 1.2)
+    return kind(rng, speed, robot.max_yaw_rate * float(np.exp(rng.uniform(np.log(0.15), 0.1))))
+
+
+def _log_uniform(rng: np.random.Generator, limits: Range) -> float:
+    return float(np.exp(rng.uniform(*np.log(limits))))
+
+
+def _choice(rng: np.random.Generator, *values: float) -> float:
+    return float(values[int(rng.integers(len(values)))])
+
+
+def _quantised(asked: tuple[float, float], quantum: np.ndarray) -> tuple[float, float]:
+    speed, yaw_rate = (float(q * round(value / q)) if q > 0.0 else value
+                       for value, q in zip(asked, quantum))
+    return speed, yaw_rate

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 HORIZONS = (0.1, 0.2, 0.5, 1.0, 2.0)  # [s]
-# The 90 % quantile of chi-square with 3 degrees of freedom (x, y, yaw).
-CHI2_3_90 = 6.251388631170325
+# Quantiles of chi-square with 3 degrees of freedom (x, y, yaw).
+CHI2_3 = {50: 2.365973884375338, 90: 6.251388631170325, 95: 7.814727903251179}
+CHI2_3_90 = CHI2_3[90]
 
 
 def steps_of(horizons: tuple[float, ...], rate: float) -> list[int]:
@@ -49,14 +50,17 @@ def scores(predicted: Array, later: Array, factors: Array | None = None) -> dict
     `predicted` and `later` are (n, K, 3) at K horizons, `factors` (n, K, 3, 3) in the same axes.
     A predictor that does not say how sure it is has coverage None.
     """
-    coverage: list[float | None] = [None] * predicted.shape[1]
+    coverage: dict[str, list[float | None]] = {
+        f'coverage_{level}': [None] * predicted.shape[1] for level in CHI2_3}
     if factors is not None:
-        inside = mahalanobis(predicted, later, factors) <= CHI2_3_90
-        coverage = [float(share) for share in inside.mean(axis=0)]
+        distance = mahalanobis(predicted, later, factors)
+        for level, quantile in CHI2_3.items():
+            inside = (distance <= quantile).mean(axis=0)
+            coverage[f'coverage_{level}'] = [float(share) for share in inside]
     return {
         'position_rmse_m': rms(position_error(predicted, later)).tolist(),
         'heading_rmse_rad': rms(heading_error(predicted, later)).tolist(),
-        'coverage_90': coverage}
+        **coverage}
 
 
 def group(windows: int, predictors: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lstm_predictor.learning.evaluate import Outcome
+from lstm_predictor.learning.metrics import HORIZONS, mahalanobis
+
 import matplotlib
 import numpy as np
 from numpy.typing import NDArray
@@ -57,3 +60,69 @@ def _draw_paths(axis: Any, plot: Plot) -> None:
     axis.set_ylabel('y [m]')
     axis.grid(alpha=0.3)
     axis.legend(loc='upper center', bbox_to_anchor=(0.5, -0.1), ncols=2)
+
+
+def evaluation_figures(outcomes: dict[str, Outcome], groups: dict[str, Any], folder: Path
+                       ) -> list[Path]:
+    """Write a PNG per group (error against horizon, calibration, some fans); return the files."""
+    matplotlib.use('Agg')
+    from matplotlib import pyplot
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for name, outcome in outcomes.items():
+        figure, axes = pyplot.subplot_mosaic(
+            [['position', 'heading'], ['calibration', 'fans']], figsize=(13.0, 10.0),
+            layout='constrained')
+        figure.suptitle(f'{name}: {len(outcome)} windows')
+        _draw_errors(axes['position'], groups[name], 'position_rmse_m', 'position RMSE [m]')
+        _draw_errors(axes['heading'], groups[name], 'heading_rmse_rad', 'heading RMSE [rad]')
+        _draw_calibration(axes['calibration'], outcome)
+        _draw_fans(axes['fans'], outcome)
+        files.append(folder / f'{name.replace("/", "_")}.png')
+        figure.savefig(files[-1], dpi=90)
+        pyplot.close(figure)
+    return files
+
+
+def _draw_errors(axis: Any, group: dict[str, Any], key: str, label: str) -> None:
+    for name, scores in group['predictors'].items():
+        ours = name in ('lstm', 'published')
+        axis.plot(group['horizons_s'], scores[key], 'o-' if ours else '.--',
+                  linewidth=2.0 if ours else 1.0, label=name.replace('_', ' '))
+    axis.set_xlabel('prediction horizon [s]')
+    axis.set_ylabel(label)
+    axis.set_xscale('log')
+    axis.set_yscale('log')
+    axis.grid(alpha=0.3, which='both')
+    axis.legend(fontsize='small')
+
+
+def _draw_calibration(axis: Any, outcome: Outcome) -> None:
+    """Draw the share of errors inside a region against the share that it promises."""
+    from scipy.stats import chi2
+    promised = np.linspace(0.02, 0.99, 40)
+    axis.plot(promised, promised, color='0.6', label='as promised')
+    for style, (name, factors) in zip(('-', '--'), outcome.factors.items()):
+        for i, horizon in ((0, HORIZONS[0]), (2, HORIZONS[2]), (4, HORIZONS[4])):
+            distance = mahalanobis(
+                outcome.poses[name][:, i], outcome.later[:, i], factors[:, i])
+            inside = (distance[:, None] <= chi2.ppf(promised, 3)).mean(axis=0)
+            axis.plot(promised, inside, style, label=f'{name}, {horizon:g} s')
+    axis.set_xlabel('promised share inside the region')
+    axis.set_ylabel('share found inside')
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize='small')
+
+
+def _draw_fans(axis: Any, outcome: Outcome) -> None:
+    for number, (later, fan) in enumerate(outcome.fans[:8]):
+        axis.plot(later[:, 0], later[:, 1], color='0.3', linewidth=3.0, alpha=0.4,
+                  label='' if number else 'what came')
+        for color, (name, poses) in zip(('tab:red', 'tab:blue'), fan.items()):
+            axis.plot(poses[:, 0], poses[:, 1], color=color, linewidth=1.0,
+                      label='' if number else name.replace('_', ' '))
+    axis.set_aspect('equal', adjustable='datalim')
+    axis.set_xlabel('ahead of the robot [m]')
+    axis.set_ylabel('to its left [m]')
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize='small')

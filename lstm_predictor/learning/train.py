@@ -1,171 +1,164 @@
-"""Training: windows of simulated robots in, weights of the model out."""
+"""One training run: examples, linear prior, network, calibration, constants of the baselines."""
 
-from dataclasses import dataclass
-import math
+from dataclasses import asdict, dataclass
+import hashlib
+from pathlib import Path
+from typing import Any
 
-from lstm_predictor.core.model import MotionLstm
-from lstm_predictor.core.window import FEATURES
+from lstm_predictor.core.baselines import Constants
+from lstm_predictor.core.classical import scales
+from lstm_predictor.core.model import MotionModel
+from lstm_predictor.learning import corpus as data
+from lstm_predictor.learning import fit, linear
+from lstm_predictor.learning.batches import Corpus, Source, Sources
+from lstm_predictor.learning.config import TrainConfig
+from lstm_predictor.learning.corpus import Maker, Split
 from lstm_predictor.learning.dataset import Examples
-from lstm_predictor.learning.metrics import CHI2_3_90
+from lstm_predictor.learning.loss import calibrate
+from lstm_predictor.learning.tune import tuned
 
 import numpy as np
+from numpy.typing import NDArray
 
-import torch
-from torch import Tensor
+Array = NDArray[np.float64]
 
-from tqdm import tqdm
-
-# What changes sign when left and right are exchanged: in a row, a command, a pose.
-_MIRROR_ROW = torch.tensor([
-    -1.0 if 'yaw' in name or 'side' in name else 1.0 for name, _ in FEATURES])
-_MIRROR_COMMAND = torch.tensor([1.0, -1.0, 1.0])
-_MIRROR_POSE = torch.tensor([1.0, -1.0, -1.0])
-_IMU = [i for i, (name, _) in enumerate(FEATURES) if name.startswith('imu')]
-_COMMAND = [i for i, (name, _) in enumerate(FEATURES) if name.startswith('command')]
+_FIT_WINDOWS = 60_000  # of the fleet, for the linear prior
+_FLEET_SHARE = 0.1  # of the weight of the linear prior where there are recordings
+_TUNE_WINDOWS = 3000
 
 
 @dataclass(frozen=True)
-class OptimiserConfig:
-    """How the weights are found."""
+class Trained:
+    """What a training run leaves behind."""
 
-    hidden: int = 64  # cells of the encoder and of the decoder
-    epochs: int = 6
-    batch: int = 512  # windows
-    learning_rate: float = 2e-3  # at its highest
-    weight_decay: float = 1e-4
-    open_share: float = 0.6  # of the windows, with no future command given
-    no_imu_share: float = 0.25  # of the windows, as if there were no IMU
-    no_command_share: float = 0.05  # of the windows, as if no command had been heard
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Raise ValueError that names the field and its value."""
-        for name in ('hidden', 'epochs', 'batch', 'learning_rate'):
-            if not getattr(self, name) > 0:
-                raise ValueError(f'{name} must be positive, is {getattr(self, name)}')
-        for name in ('open_share', 'no_imu_share', 'no_command_share'):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ValueError(f'{name} must be a share from 0 to 1, is {getattr(self, name)}')
+    model: MotionModel
+    constants: Constants  # of the classical predictors
+    data_sha256: str
+    windows: int  # for training
+    fastest: tuple[float, float]  # speed [m/s] and yaw rate [rad/s] in training
+    golden: Examples  # a few, for the model file
 
 
-def fit(examples: Examples, horizon: int, step: float, config: OptimiserConfig) -> MotionLstm:
-    """Return a model of `horizon` steps of `step` [s], trained on the examples."""
-    torch.manual_seed(config.seed)
-    rng = np.random.default_rng(config.seed)
-    model = MotionLstm(hidden=config.hidden, horizon=horizon, step=step)
-    optimiser = torch.optim.AdamW(
-        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    batches = max(1, len(examples) // config.batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, config.learning_rate, total_steps=config.epochs * batches, pct_start=0.1)
-    progress = tqdm(total=config.epochs * batches, desc='training', unit='batch')
-    smoothed = math.nan
-    for _ in range(config.epochs):
-        order = rng.permutation(len(examples))
-        for i in range(batches):
-            chosen = np.sort(order[i * config.batch:(i + 1) * config.batch])
-            window, commands, future = augmented(*(
-                torch.from_numpy(array[chosen])
-                for array in (examples.windows, examples.commands, examples.futures)), config)
-            loss = loss_of(model, window, commands, future)
-            optimiser.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-            value = float(loss.detach())
-            smoothed = value if math.isnan(smoothed) else 0.98 * smoothed + 0.02 * value
-            progress.set_postfix(loss=f'{smoothed:.4f}', refresh=False)
-            progress.update()
-    progress.close()
-    return model.eval()
+@dataclass(frozen=True)
+class Material:
+    """All examples of a run."""
+
+    fleet: Examples
+    fleet_validation: Examples
+    recorded: Examples | None
+    recorded_validation: Examples | None
 
 
-def loss_of(model: MotionLstm, window: Tensor, commands: Tensor, future: Tensor) -> Tensor:
-    """
-    Return the mean loss of a batch.
-
-    The error of the poses counts relative to the error that the prior makes in that window, so
-    that steady driving counts as much as a turn; the error factors are fitted by likelihood,
-    which does not reach the poses.
-    """
-    poses, factors = model(window, commands)
-    with torch.no_grad():
-        size = _yardstick(model, window, commands, future)  # (B, H, 3)
-    error = wrapped(poses - future)
-    accuracy = torch.nn.functional.smooth_l1_loss(
-        error / size, torch.zeros_like(error), beta=0.5)
-    return accuracy + 0.05 * _nll(error.detach(), factors)
-
-
-def augmented(window: Tensor, commands: Tensor, future: Tensor, config: OptimiserConfig
-              ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return a batch, half of it mirrored, some without IMU or commands, the future masked."""
-    n, horizon = commands.shape[:2]
-    mirror = (torch.rand(n) < 0.5)[:, None, None]
-    window = torch.where(mirror, window * _MIRROR_ROW, window)
-    commands = torch.where(mirror, commands * _MIRROR_COMMAND, commands)
-    future = torch.where(mirror, future * _MIRROR_POSE, future)
-    for share, columns in ((config.no_imu_share, _IMU), (config.no_command_share, _COMMAND)):
-        without = torch.rand(n) < share
-        window[without.nonzero(), :, torch.tensor(columns)] = 0.0
-    # Open, given to the end, or given up to some step: a planner asks with all or a part.
-    kind = torch.rand(n)
-    until = torch.where(kind < (1.0 + config.open_share) / 2.0, torch.full((n,), horizon),
-                        torch.randint(1, horizon, (n,)))
-    until = torch.where(kind < config.open_share, torch.zeros_like(until), until)
-    given = (torch.arange(horizon) < until[:, None])[:, :, None]
-    return window, commands * given, future
+def train(config: TrainConfig, split: Split | None, maker: Maker, machines: fit.Machines
+          ) -> Trained:
+    """Return the model of a configuration; `split` holds the recordings, where there are any."""
+    step = 1.0 / config.window.rate
+    material = gathered(config, split, maker)
+    arx, weights = _prior(material, step, config)
+    model = MotionModel(
+        hidden=config.optimiser.hidden, horizon=config.horizon, step=step,
+        cell=config.optimiser.cell, fold=config.optimiser.fold,
+        truncate=config.optimiser.truncate, prior=arx)
+    corpus = _corpus(config, material, weights, step)
+    model = fit.fit(model, corpus, config.optimiser, machines)
+    model.recent = 0
+    calibrate(model, [part for part in (
+        material.fleet_validation, material.recorded_validation) if part is not None])
+    constants = tuned(*_tuning(corpus, config), _sequences(material), arx, config.window.rate)
+    digest = hashlib.sha256(material.fleet.sha256().encode())
+    if material.recorded is not None:
+        digest.update(material.recorded.sha256().encode())
+    count = len(material.fleet) + (0 if material.recorded is None else len(material.recorded))
+    golden = material.recorded or material.fleet
+    return Trained(model, constants, digest.hexdigest(), count, _fastest(material),
+                   golden[::max(1, len(golden) // 4)][:4])
 
 
-def calibrate(model: MotionLstm, examples: Examples) -> None:
-    """
-    Set the model's calibration so that its 90 % regions hold that share of these examples.
-
-    One factor per step: the distance that holds the share, over what it should be.
-    """
-    error, factors = _open_errors(model, examples)
-    white = torch.linalg.solve_triangular(factors, error.unsqueeze(-1), upper=False)
-    distance = white.square().sum(dim=(-2, -1)).sqrt()  # (n, H)
-    model.calibration.mul_(torch.quantile(distance, 0.9, dim=0) / math.sqrt(CHI2_3_90))
+def _fastest(material: Material) -> tuple[float, float]:
+    """Return the speed [m/s] and the yaw rate [rad/s] that one window in a thousand exceeds."""
+    found = [np.quantile(scales(part[::max(1, len(part) // 5000)].windows), 0.999, axis=0)
+             for part in (material.fleet, material.recorded) if part is not None]
+    speed, yaw_rate = np.max(found, axis=0).tolist()
+    return speed, yaw_rate
 
 
-@torch.no_grad()
-def _open_errors(model: MotionLstm, examples: Examples) -> tuple[Tensor, Tensor]:
-    """Return errors (n, H, 3) and their factors (n, H, 3, 3) with open future commands."""
-    errors, factors = [], []
-    for i in range(0, len(examples), 4096):
-        window = torch.from_numpy(examples.windows[i:i + 4096])
-        future = torch.from_numpy(examples.futures[i:i + 4096])
-        poses, factor = model(window, torch.zeros(len(window), model.horizon, 3))
-        errors.append(wrapped(poses - future))
-        factors.append(factor)
-    return torch.cat(errors), torch.cat(factors)
+def gathered(config: TrainConfig, split: Split | None, maker: Maker) -> Material:
+    """Return the examples, made or as they were made before."""
+    seed = 3 * config.fleet.seed
+    fleet = maker.fleet(data.reseeded(config.fleet, config.fleet.robots, seed), config.stride)
+    validation = maker.fleet(
+        data.reseeded(config.fleet, config.validation_robots, seed + 1), config.stride)
+    if split is None:
+        return Material(fleet, validation, None, None)
+    return Material(
+        fleet, validation, maker.recorded(split.train, config.recordings.variants),
+        maker.recorded(split.validation) if split.validation else None)
 
 
-def wrapped(error: Tensor) -> Tensor:
-    """Return pose differences (..., 3) with the yaw in [-pi, pi)."""
-    yaw = torch.remainder(error[..., 2:] + torch.pi, 2.0 * torch.pi) - torch.pi
-    return torch.cat([error[..., :2], yaw], dim=-1)
+def _prior(material: Material, step: float, config: TrainConfig) -> tuple[Any, Array | None]:
+    """Return the linear predictor and how often each recorded example is drawn."""
+    thinned = material.fleet[::max(1, len(material.fleet) // _FIT_WINDOWS)]
+    if material.recorded is None:
+        return linear.fit_arx(thinned, step), None
+    weights = data.variant_weights(material.recorded, config.recordings.variants)
+    both = data.renumbered([thinned, material.recorded])
+    shares = np.concatenate([
+        np.full(len(thinned), _FLEET_SHARE / len(thinned)),
+        (1.0 - _FLEET_SHARE) * weights / weights.sum()])
+    return linear.fit_arx(both, step, shares=len(both) * shares), weights
 
 
-def _yardstick(model: MotionLstm, window: Tensor, commands: Tensor, future: Tensor) -> Tensor:
-    """Return by how much an error counts as 1, per window and step: (B, H, 3)."""
-    prior = model.integrate(model.prior(window).unsqueeze(1).expand(-1, model.horizon, -1))
-    error = wrapped(prior - future)
-    position = error[:, :, :2].square().sum(dim=2).mean(dim=1).sqrt()  # (B,)
-    heading = error[:, :, 2].square().mean(dim=1).sqrt()
-    scale = model.scale(window, commands)
-    grown = model.elapsed / model.elapsed.mean()
-    position = (0.5 * position + 0.02 * scale[:, 0])[:, None] * (0.1 + 0.9 * grown)
-    heading = (0.5 * heading + 0.02 * scale[:, 1])[:, None] * (0.1 + 0.9 * grown)
-    return torch.stack([position, position, heading], dim=2)
+def _corpus(config: TrainConfig, material: Material, weights: Array | None, step: float) -> Corpus:
+    share = config.recordings.share
+
+    def source(examples: Examples, part: float, drawn: Array | None = None) -> Source:
+        return Source(examples, linear.yardsticks(examples, step), part, drawn)
+
+    if material.recorded is None:
+        learned = [source(material.fleet, 1.0)]
+    else:
+        learned = [source(material.fleet, 1.0 - share), source(material.recorded, share, weights)]
+    if material.recorded_validation is None:
+        checked = [source(material.fleet_validation, 1.0)]
+    else:
+        checked = [source(material.fleet_validation, 0.5),
+                   source(material.recorded_validation, 0.5)]
+    rest = {'augment': config.augment, 'shortest': config.window.shortest}
+    return Corpus(learned, validation=Sources(checked, **rest), **rest)
 
 
-def _nll(error: Tensor, factors: Tensor) -> Tensor:
-    """Return the mean negative log likelihood of errors (..., 3) given their factors."""
-    white = torch.linalg.solve_triangular(factors, wrapped(error).unsqueeze(-1), upper=False)
-    logs = factors.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
-    # Student-like: one slip must not decide the size of the region for every window.
-    distance = white.square().sum(dim=(-2, -1))
-    return (logs + 3.5 * torch.log1p(distance / 4.0)).mean()
+def _tuning(corpus: Corpus, config: TrainConfig) -> tuple[Examples, Array]:
+    """Return windows drawn as for training, but for varied recordings, and their yardsticks."""
+    random = np.random.default_rng(config.optimiser.seed)
+    parts, sizes = [], []
+    for source in corpus.sources:
+        usable = np.arange(len(source.examples)) if source.weights is None else \
+            np.flatnonzero(source.weights == source.weights.max())
+        chosen = np.sort(random.choice(
+            usable, min(len(usable), round(_TUNE_WINDOWS * source.share)), replace=False))
+        parts.append(source.examples[chosen])
+        sizes.append(source.yardsticks[parts[-1].tracks])
+    return data.renumbered(parts), np.concatenate(sizes)
+
+
+def _sequences(material: Material) -> list[Examples]:
+    """Return whole tracks of the validation, some of the fleet's and all recordings."""
+    found = []
+    for part, most in ((material.fleet_validation, 12), (material.recorded_validation, 12)):
+        if part is not None:
+            numbers = np.unique(part.tracks)
+            found += [part[part.tracks == number] for number in numbers[:most]]
+    return found
+
+
+def plain(config: TrainConfig) -> dict[str, Any]:
+    """Return the configuration as YAML and JSON have it."""
+    return _plain(asdict(config))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value

@@ -6,8 +6,6 @@ from pathlib import Path as FilePath
 import time
 from typing import Any
 
-from ament_index_python.packages import get_package_share_directory, PackageNotFoundError
-
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 
 from geometry_msgs.msg import PoseWithCovarianceStamped
@@ -16,12 +14,16 @@ from lstm_predictor.core import artifact, samples
 from lstm_predictor.core.clock import ClockOffset
 from lstm_predictor.core.prediction import Prediction
 from lstm_predictor.core.predictor import Predictor, PredictorConfig
+from lstm_predictor.core.supervisor import Supervisor, SupervisorConfig
 from lstm_predictor.nodes import health, messages, parameters
 from lstm_predictor.nodes.commands import BEST_EFFORT, CommandSubscription
 from lstm_predictor.nodes.lifecycle import run
 from lstm_predictor.nodes.managed import ManagedNode
+from lstm_predictor.paths import default_model
 
 from nav_msgs.msg import Odometry, Path
+
+import numpy as np
 
 from sensor_msgs.msg import Imu
 
@@ -52,7 +54,7 @@ class PredictorNode(ManagedNode):
     def __init__(self, **options: Any) -> None:
         """Declare the parameters; ValueError names one that is wrong."""
         super().__init__('predictor', **options)
-        parameters.declare(self, PredictorNodeConfig, PredictorConfig)
+        parameters.declare(self, PredictorNodeConfig, PredictorConfig, SupervisorConfig)
 
     def configure(self) -> None:
         """Read parameters and model file and open the topics."""
@@ -65,7 +67,7 @@ class PredictorNode(ManagedNode):
             raise ValueError(f'pose_horizon is {self._config.pose_horizon} s, the model '
                              f'predicts {horizon} s')
         torch.set_num_threads(1)
-        self._predictor = Predictor(model, config)
+        self._predictor = Predictor(model, config, parameters.read(self, SupervisorConfig))
         self._index = max(0, round(self._config.pose_horizon * model.contract.rate) - 1)
         self._model_text = f'{path.name}, trained for {model.contract.robots}'
         self._inputs = {
@@ -124,17 +126,12 @@ class PredictorNode(ManagedNode):
         now = time.monotonic()
         heard = self._inputs[topic]
         try:
-            reading = read(*message)
+            taken = self._predictor.add(read(*message))
         except samples.BadMessage as error:
             heard.refuse(str(error), now)
             return False
-        ahead = self._predictor.ahead(reading)
-        if topic != 'odom' and ahead is not None \
-                and ahead > self._predictor.config.max_step_back:
-            heard.refuse(f'its stamp is {ahead:.1f} s ahead of odom', now)
-            return False
         heard.heard(now)
-        return self._predictor.add(reading)
+        return taken
 
     def _publish(self, prediction: Prediction) -> None:
         frame_id, child_frame_id = self._frames
@@ -156,32 +153,57 @@ class PredictorNode(ManagedNode):
         self._diagnostics.publish(health.report(self, entries))
 
     def _prediction_status(self, now: float) -> DiagnosticStatus:
-        level, text = health.OK, 'predicting'
+        level, text = self._prediction_health(now)
+        last = self._last
+        return health.status(level, 'prediction', text, {
+            'model': self._model_text, 'source': last.source if last else 'none',
+            'published': self._published, 'inference [ms]': f'{1e3 * self._seconds:.2f}',
+            'pose_horizon [s]': self._config.pose_horizon,
+            **scores(self._predictor.supervisor, self._config.pose_horizon)})
+
+    def _prediction_health(self, now: float) -> tuple[Any, str]:
+        """Return the level and, in words, the first thing that is wrong."""
+        last = self._last
         age = now - self._published_at
         if not self._predictor.ready():
-            level, text = health.WARN, 'waiting: odometry does not fill the window without a gap'
-        elif self._last is not None and not self._last.is_finite():
-            level, text = health.ERROR, 'the model gave a value that is not finite'
-        elif age > self._inputs['odom'].timeout:
-            level, text = health.ERROR, f'no prediction for {age:.1f} s'
-        elif self._last is not None and self._predictor.config.use_imu \
-                and not self._last.imu_valid:
-            level, text = health.WARN, 'predicting without IMU'
-        elif self._last is not None and not self._last.command_valid:
-            text = 'predicting without a command'
-        return health.status(level, 'prediction', text, {
-            'model': self._model_text, 'published': self._published,
-            'inference [ms]': f'{1e3 * self._seconds:.2f}',
-            'pose_horizon [s]': self._config.pose_horizon})
+            return health.WARN, 'waiting: odometry does not fill the window without a gap'
+        if last is not None and not last.is_finite():
+            return health.ERROR, 'the model gave a value that is not finite'
+        if age > self._inputs['odom'].timeout:
+            return health.ERROR, f'no prediction for {age:.1f} s'
+        if last is None:
+            return health.OK, 'predicting'
+        level, remarks = health.OK, []
+        if last.reason:
+            level, remarks = health.WARN, [f'{last.source} is published: {last.reason}']
+        if self._predictor.config.use_imu and not last.imu_valid:
+            level, remarks = health.WARN, [*remarks, 'predicting without IMU']
+        if not last.command_valid:
+            remarks = [*remarks, 'predicting without a command']
+        return level, '; '.join(remarks) or 'predicting'
 
 
-def default_model() -> str:
-    """Return the path of the model file that comes with the package."""
-    try:
-        share = FilePath(get_package_share_directory('lstm_predictor'))
-    except (PackageNotFoundError, OSError):
-        share = FilePath(__file__).resolve().parents[2]
-    return str(share / 'models' / 'turtlebot3.pt')
+def scores(supervisor: Supervisor, horizon: float) -> dict[str, str]:
+    """Return the running errors of every predictor in words, first those nearest `horizon` [s]."""
+    ahead = supervisor.checkpoints
+    nearest = int(np.argmin(np.abs(ahead - horizon)))
+    errors = {name: supervisor.errors(name) for name in supervisor.names}
+    result = {}
+    for name, running in errors.items():
+        result[f'{name}: position RMSE after {ahead[nearest]:g} s [m]'] = \
+            f'{running.position[nearest]:.4f}'
+        result[f'{name}: inside the 90 % region after {ahead[nearest]:g} s [%]'] = \
+            f'{100.0 * running.coverage[nearest]:.0f}'
+    result['scored after [s]'] = _row(ahead, 'g')
+    for name, running in errors.items():
+        result[f'{name}: position RMSE [m]'] = _row(running.position, '.4f')
+        result[f'{name}: heading RMSE [rad]'] = _row(running.heading, '.4f')
+        result[f'{name}: inside the 90 % region [%]'] = _row(100.0 * running.coverage, '.0f')
+    return result
+
+
+def _row(values: Any, form: str) -> str:
+    return ', '.join(format(value, form) for value in values.tolist())
 
 
 def main(args: list[str] | None = None) -> int:

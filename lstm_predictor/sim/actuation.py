@@ -51,13 +51,19 @@ class Drive:
         c = self._config
         (speed, yaw_rate), (target_speed, target_yaw_rate) = self._reference, self._target
         return (
-            approach(speed, target_speed, c.motor_lag, c.max_acceleration, seconds),
-            approach(yaw_rate, target_yaw_rate, c.motor_lag, c.max_yaw_acceleration, seconds))
+            approach(speed, target_speed, c.motor_lag,
+                     c.max_acceleration * self._slowing(speed, target_speed), seconds),
+            approach(yaw_rate, target_yaw_rate, c.motor_lag,
+                     c.max_yaw_acceleration * self._slowing(yaw_rate, target_yaw_rate), seconds))
 
     def follow(self, seconds: float) -> tuple[float, float]:
         """Let that time pass and return the reference [m/s], [rad/s] that it leads to."""
         self._reference = self.ahead(seconds)
         return self._reference
+
+    def _slowing(self, value: float, target: float) -> float:
+        """Return what multiplies the limit of acceleration on the way to a target."""
+        return self._config.deceleration_ratio if abs(target) < abs(value) else 1.0
 
     def _obeyed(self, speed: float, yaw_rate: float) -> tuple[float, float]:
         """Return the speed [m/s] and yaw rate [rad/s] that the wheels make of a command."""

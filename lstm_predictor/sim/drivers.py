@@ -5,6 +5,8 @@ from typing import Protocol
 
 from lstm_predictor.core import se2
 from lstm_predictor.core.samples import Odometry
+from lstm_predictor.sim.courses import random_loop
+from lstm_predictor.sim.pursuit import PurePursuit
 
 import numpy as np
 
@@ -24,14 +26,35 @@ class Steps:
         self._rng = rng
         self._most = (speed, yaw_rate)
         self._shortest = rng.uniform(0.2, 1.0)  # [s]
+        self._mean = float(np.exp(rng.uniform(*np.log((0.3, 5.0)))))  # [s] on top of it
         self._until = 0.0
         self._now = (0.0, 0.0)
 
     def command(self, time: float, odometry: Odometry | None) -> tuple[float, float]:
         """Return the command held now."""
         if time >= self._until:
-            self._until = time + self._shortest + self._rng.exponential(1.0)
+            self._until = time + self._shortest + self._rng.exponential(self._mean)
             self._now = _random_command(self._rng, *self._most)
+        return self._now
+
+
+class StopAndGo:
+    """Goes along one arc and stops, again and again."""
+
+    def __init__(self, rng: np.random.Generator, speed: float, yaw_rate: float) -> None:
+        """Ask for at most these speeds [m/s], [rad/s]."""
+        self._rng = rng
+        self._most = (speed, yaw_rate)
+        self._pause = rng.uniform(0.3, 3.0)  # [s]
+        self._until = 0.0
+        self._now = (0.0, 0.0)
+
+    def command(self, time: float, odometry: Odometry | None) -> tuple[float, float]:
+        """Return the arc or nothing."""
+        if time >= self._until:
+            self._until = time + self._pause * self._rng.uniform(0.5, 2.0)
+            stands = self._now == (0.0, 0.0)
+            self._now = _random_command(self._rng, *self._most) if stands else (0.0, 0.0)
         return self._now
 
 
@@ -105,7 +128,24 @@ class Waypoints:
         return self._speed * max(0.0, math.cos(bearing)) ** 2, yaw_rate
 
 
-DRIVERS = (Steps, Ramps, Smooth, Waypoints)
+class Follower:
+    """Follows a closed path by pure pursuit, now and then with too short a lookahead."""
+
+    def __init__(self, rng: np.random.Generator, speed: float, yaw_rate: float) -> None:
+        """Ask for at most these speeds [m/s], [rad/s]."""
+        self._most = yaw_rate
+        self._pursuit = PurePursuit(
+            random_loop(rng, speed * rng.uniform(15.0, 60.0)), speed * rng.uniform(0.4, 1.0),
+            rng.uniform(0.5, 2.0))
+
+    def command(self, time: float, odometry: Odometry | None) -> tuple[float, float]:
+        """Return the command towards the path."""
+        pose = np.zeros(3) if odometry is None else np.array(odometry[1:4])
+        speed, yaw_rate = self._pursuit.command(pose)
+        return speed, float(np.clip(yaw_rate, -self._most, self._most))
+
+
+DRIVERS = (Steps, StopAndGo, Ramps, Smooth, Waypoints, Follower)
 
 
 def _random_command(rng: np.random.Generator, speed: float, yaw_rate: float

@@ -13,6 +13,7 @@ STEP_NS = 2_500_000  # [ns] longest step; times that are whole steps are met by 
 _STEP = STEP_NS * 1e-9  # [s]
 _SETTLING = 0.5  # [s] in which the robot sinks into its contacts
 _SIDES = ('left', 'right')
+_BLOCKING = 20.0  # [N m] friction of a wheel that is held
 
 
 class Inertial(NamedTuple):
@@ -39,6 +40,8 @@ class Plant:
         geoms = [self._model.geom(f'{side}_wheel').id for side in _SIDES]
         self._friction = [self._model.geom_friction[geom] for geom in geoms]
         self._nominal_friction = config.friction
+        self._wheel_friction = self._model.dof_frictionloss[6:]
+        self._free_friction = self._wheel_friction.copy()
         self._half_separation = float(self._model.body('left_wheel').pos[1])  # [m]
         self._qpos, self._qvel = data.qpos, data.qvel
         self._reference, self._slope = data.act, data.ctrl
@@ -56,6 +59,7 @@ class Plant:
         self._qpos[:] = self._rest
         mujoco.mj_forward(self._model, self._data)
         self.set_friction(self._nominal_friction, self._nominal_friction)
+        self.block(False)
         self.time_ns = 0
 
     def step_to(self, time_ns: int) -> None:
@@ -86,6 +90,10 @@ class Plant:
         """Set the friction [-] of each wheel on the floor below it."""
         self._friction[0][0] = left
         self._friction[1][0] = right
+
+    def block(self, blocked: bool) -> None:
+        """Hold the wheels harder than the motors turn them, or let them go."""
+        self._wheel_friction[:] = _BLOCKING if blocked else self._free_friction
 
     def wheel_positions(self) -> tuple[tuple[float, float], tuple[float, float]]:
         """Return where on the floor the left and the right wheel stand, x and y [m]."""

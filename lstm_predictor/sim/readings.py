@@ -16,6 +16,15 @@ class ImuReading(NamedTuple):
     linear_acceleration: Vector  # [m/s^2] with gravity: at rest +9.81 upwards
 
 
+class IdealOdometry(NamedTuple):
+    """What the odometry would say without noise; only the simulator knows."""
+
+    stamp_ns: int
+    x: float  # [m]
+    y: float  # [m]
+    yaw: float  # [rad]
+
+
 class JointReading(NamedTuple):
     """Both wheels, left and right; forward is positive."""
 
@@ -36,7 +45,7 @@ class GroundTruth(NamedTuple):
     yaw_rate: float  # [rad/s]
 
 
-Reading = Union[Odometry, ImuReading, JointReading]
+Reading = Union[Odometry, ImuReading, JointReading, IdealOdometry]
 
 
 def sample(reading: Reading) -> Union[Odometry, Imu, None]:

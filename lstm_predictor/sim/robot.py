@@ -1,10 +1,11 @@
 """A simulated TurtleBot3 Burger: velocity commands in, readings out."""
 
+from dataclasses import replace
 import math
 
 from lstm_predictor.sim.actuation import Drive, WHEEL_SEPARATION
 from lstm_predictor.sim.plant import Plant, STEP_NS
-from lstm_predictor.sim.readings import GroundTruth, Reading
+from lstm_predictor.sim.readings import GroundTruth, IdealOdometry, Reading
 from lstm_predictor.sim.robot_config import RobotConfig
 from lstm_predictor.sim.sensors import Imu, WHEEL_RADIUS, Wheels
 from lstm_predictor.sim.slip_patches import SlipPatches
@@ -31,9 +32,15 @@ class Robot:
     ['ImuReading', 'Odometry', 'JointReading']
     """
 
-    def __init__(self, config: RobotConfig = RobotConfig(), seed: int = 0) -> None:
-        """Put the robot on its floor; `seed` decides the slippery patches and the noise."""
+    def __init__(self, config: RobotConfig = RobotConfig(), seed: int = 0,
+                 ideal: bool = False) -> None:
+        """
+        Put the robot on its floor; `seed` decides the slippery patches and the noise.
+
+        `ideal`: among the readings is also what the odometry would say without noise.
+        """
         self.config = config
+        self._with_ideal = ideal
         self._seed = seed
         self._plant = Plant(config)
         self._drive = Drive(config)
@@ -49,6 +56,8 @@ class Robot:
         self._drive.reset()
         self._imu = Imu(self.config, np.random.default_rng(self._imu_seed))
         self._wheels = Wheels(self.config, np.random.default_rng(self._wheels_seed))
+        self._ideal = Wheels(
+            replace(self.config, odometry_noise=0.0), np.random.default_rng(0))
         self._imu_count = 1  # of the next reading; there is none at time zero
         self._odometry_count = 1
         self._controlled_ns = 0
@@ -65,6 +74,10 @@ class Robot:
             if not math.isfinite(value):
                 raise ValueError(f'{name} is {value}; it must be finite')
         self._drive.send(self.time_ns, speed, yaw_rate)
+
+    def block(self, blocked: bool) -> None:
+        """Hold the wheels from now on, as an obstacle or a brake does, or let them go."""
+        self._plant.block(blocked)
 
     def advance(self, until_ns: int) -> list[Reading]:
         """
@@ -90,6 +103,10 @@ class Robot:
                 readings += self._wheels.read(
                     self._plant, stamp_ns, elapsed, self._imu.heading_error)
                 self._odometry_count += 1
+                if self._with_ideal:
+                    odometry, _ = self._ideal.read(
+                        self._plant, stamp_ns, elapsed, 1e-9 * stamp_ns * self.config.gyro_bias)
+                    readings.append(IdealOdometry(*odometry[:4]))
         self._move(until_ns)
         self.time_ns = until_ns
         if not self._plant.upright():

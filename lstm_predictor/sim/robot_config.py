@@ -14,6 +14,7 @@ _RANGES = {
     'max_yaw_rate': (0.01, 10.0),
     'max_acceleration': (0.01, 30.0),
     'max_yaw_acceleration': (0.01, 300.0),
+    'deceleration_ratio': (0.1, 10.0),
     'motor_torque': (0.01, 2.0),
     'payload': (0.0, 5.0),
     'payload_x': (-0.081, 0.0),
@@ -26,6 +27,7 @@ _RANGES = {
     'left_radius_error': (-0.2, 0.2),
     'right_radius_error': (-0.2, 0.2),
     'separation_error': (-0.2, 0.2),
+    'encoder_period': (0.0, 0.1),
     'odometry_noise': (0.0, 0.1),
     'gyro_noise': (0.0, 1.0),
     'gyro_bias': (-1.0, 1.0),
@@ -54,6 +56,7 @@ class RobotConfig:
     max_yaw_rate: float = 2.84  # [rad/s]
     max_acceleration: float = 2.5  # [m/s^2]
     max_yaw_acceleration: float = 25.0  # [rad/s^2]
+    deceleration_ratio: float = 1.0  # [-] both limits when slowing down, over those above
     motor_torque: float = 0.2  # [N m] the most that one wheel gets
 
     # Body and floor.
@@ -71,6 +74,7 @@ class RobotConfig:
 
     # Sensors.
     odometry_source: str = 'imu'  # where the heading of the odometry is from: 'imu' or 'wheels'
+    encoder_period: float = 0.0  # [s] at which encoders are refreshed; 0: at every reading
     odometry_noise: float = 0.0  # [sqrt(m)] deviation of a wheel's distance after 1 m
     gyro_noise: float = 0.0002  # [rad/s] deviation of one reading, each axis
     gyro_bias: float = 0.0  # [rad/s] constant error of the yaw rate, from which the heading drifts

@@ -51,6 +51,7 @@ class Wheels:
         """Start at the origin with encoders at zero."""
         self._config = config
         self._rng = rng
+        self._refresh_ns = round(1e9 * config.encoder_period)
         self._ticks = (0, 0)  # left, right
         self._heading = 0.0  # [rad] as the IMU gave it last
         self._pose = (0.0, 0.0, 0.0)  # [m], [m], [rad]
@@ -58,7 +59,10 @@ class Wheels:
     def read(self, plant: Plant, stamp_ns: int, elapsed: float,
              heading_error: float) -> tuple[Odometry, JointReading]:
         """Return the readings at `elapsed` [s] after the plant's last step."""
-        angles, speeds = plant.wheels(elapsed)
+        # A driver that reads 20 times a second what the motor board refreshes every 20 ms sees
+        # steps of 40 and of 60 ms and takes both for 50.
+        age = 1e-9 * (stamp_ns % self._refresh_ns) if self._refresh_ns else 0.0
+        angles, speeds = plant.wheels(elapsed - age)
         ticks = (round(angles[0] / ENCODER_TICK), round(angles[1] / ENCODER_TICK))
         left = self._distance(ticks[0] - self._ticks[0])
         right = self._distance(ticks[1] - self._ticks[1])

@@ -1,0 +1,150 @@
+"""Score a model beside every classical predictor, on recordings and on simulated robots."""
+
+import argparse
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import partial
+import json
+from multiprocessing import get_context
+import os
+from pathlib import Path
+import sys
+from typing import Any
+
+from lstm_predictor.bags import BagError, Recording, Topics
+from lstm_predictor.cli.arguments import positive_integer
+from lstm_predictor.core import artifact
+from lstm_predictor.learning import metrics, recordings
+from lstm_predictor.learning.evaluate import evaluate, join, Outcome
+from lstm_predictor.learning.fleet import drive_job, FleetConfig, jobs
+from lstm_predictor.learning.plots import evaluation_figures
+from lstm_predictor.paths import default_model
+
+import numpy as np
+
+from tqdm import tqdm
+
+_SEED = 20_000  # of a fleet that no training starts from
+
+
+def main(args: list[str] | None = None) -> int:
+    """Evaluate; return the exit code."""
+    given = _arguments().parse_args(args)
+    if not given.recordings and not given.fleet:
+        print('error: name a recording, a folder of recordings or --fleet N', file=sys.stderr)
+        return 2
+    try:
+        artifact.load(given.model)
+        outcomes = dict(_outcomes(given))
+        if not outcomes:
+            raise BagError('no recording is long enough to score a prediction')
+        groups = {name: outcome.group() for name, outcome in outcomes.items()}
+        print(metrics.table(groups))
+        if given.json:
+            given.json.parent.mkdir(parents=True, exist_ok=True)
+            given.json.write_text(json.dumps({'groups': groups}, indent=1))
+        if given.plots:
+            for file in evaluation_figures(outcomes, groups, given.plots):
+                print(f'wrote {file}')
+    except (BagError, artifact.ModelFileError, OSError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('\ninterrupted', file=sys.stderr)
+        return 130
+    return 0
+
+
+def _outcomes(given: argparse.Namespace) -> Iterator[tuple[str, Outcome]]:
+    """Yield what came out for each group."""
+    if given.recordings:
+        folders = recordings.find(given.recordings)
+        grouped: dict[str, list[Outcome]] = defaultdict(list)
+        for folder, (outcome, notes) in zip(folders, _each(_recorded, given, folders, 'bags')):
+            for note in notes:
+                print(f'{folder.name}: {note}', file=sys.stderr)
+            by = folder if given.by == 'recording' else folder.parent
+            if len(outcome):
+                grouped[by.name] += [outcome]
+        for name, parts in grouped.items():
+            yield name, join(parts)
+    if given.fleet:
+        robots = jobs(FleetConfig(robots=given.fleet, seed=given.seed))
+        pairs = list(_each(_simulated, given, robots, 'robots'))
+        for i, name in enumerate(('fleet_open', 'fleet_known')):
+            yield name, join(pair[i] for pair in pairs)
+
+
+def _recorded(given: argparse.Namespace, folder: Path) -> tuple[Outcome, list[str]]:
+    """Return what came out for one recording, and what there is to say of it."""
+    model = _model(given.model)
+    topics = Topics(given.odom_topic, given.imu_topic, given.cmd_vel_topic)
+    track, refused = recordings.read(folder, topics)
+    notes = [f'refused {count} messages on {reason}' for reason, count in refused.items()]
+    truth = None
+    if given.target == 'ground_truth':
+        with Recording(folder, topics) as recording:
+            try:
+                truth = recording.poses(given.ground_truth_topic)
+            except BagError:
+                return _nothing(), [*notes, f'left out: nothing on {given.ground_truth_topic}']
+    outcome = evaluate(model, track, given.commands == 'known', truth)
+    if not len(outcome):
+        seconds = (model.contract.shortest + model.contract.horizon) / model.contract.rate
+        notes.append(f'left out: no {seconds:g} s of odometry without a gap')
+    return outcome, notes
+
+
+def _simulated(given: argparse.Namespace, job: Any) -> tuple[Outcome, Outcome]:
+    """Return what came out for one robot with open and with known commands."""
+    track = drive_job(job)
+    model = _model(given.model)
+    return evaluate(model, track, known=False), evaluate(model, track, known=True)
+
+
+def _model(path: Path) -> artifact.Artifact:
+    """Return the model, read once in each process."""
+    if path not in _MODELS:
+        import torch
+        torch.set_num_threads(1)
+        _MODELS[path] = artifact.load(path)
+    return _MODELS[path]
+
+
+_MODELS: dict[Path, artifact.Artifact] = {}
+
+
+def _nothing() -> Outcome:
+    return Outcome(np.zeros((0, len(metrics.HORIZONS), 3)), {}, {})
+
+
+def _each(work: Any, given: argparse.Namespace, items: list[Any], title: str) -> Iterator[Any]:
+    # Not fork: the parent may have threads of torch.
+    with get_context('spawn').Pool(min(os.cpu_count() or 1, len(items))) as pool:
+        yield from tqdm(pool.imap(partial(work, given), items), total=len(items), desc=title)
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='evaluate', description=__doc__)
+    parser.add_argument('recordings', nargs='*', type=Path, metavar='BAG_OR_DIR',
+                        help='rosbag2 folder, or a folder with some below it')
+    parser.add_argument('--model', type=Path, default=Path(default_model()), help='model file')
+    parser.add_argument('--json', type=Path, help='file for the numbers of the table')
+    parser.add_argument('--plots', type=Path, metavar='DIR', help='folder for pictures')
+    parser.add_argument('--by', choices=('folder', 'recording'), default='folder',
+                        help='what a group of the table is')
+    parser.add_argument('--commands', choices=('open', 'known'), default='open',
+                        help='known: every predictor is given the recorded future commands')
+    parser.add_argument('--target', choices=('odometry', 'ground_truth'), default='odometry',
+                        help='the later poses that are to be met')
+    parser.add_argument('--fleet', type=positive_integer, metavar='N',
+                        help='also score on so many simulated robots')
+    parser.add_argument('--seed', type=int, default=_SEED, help='of the simulated robots')
+    for name, topic in (('odom', '/odom'), ('imu', '/imu'), ('cmd-vel', '/cmd_vel'),
+                        ('ground-truth', '/ground_truth')):
+        parser.add_argument(f'--{name}-topic', default=topic, help=f'default: {topic}')
+    return parser
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""The weights of the linear predictor, by least squares over the examples."""
+
+from lstm_predictor.core import se2
+from lstm_predictor.core.arx import Arx
+from lstm_predictor.core.classical import constant_velocity, scales
+from lstm_predictor.core.window import FEATURE
+from lstm_predictor.learning.dataset import Examples
+
+import numpy as np
+from numpy.typing import NDArray
+
+import torch
+
+Array = NDArray[np.float64]
+_CHUNK = 4096
+
+
+def twists_of(futures: Array, step: float) -> Array:
+    """Return speed [m/s] and yaw rate [rad/s] that lead along poses (n, H, 3): (n, H, 2)."""
+    whole = np.concatenate([np.zeros_like(futures[:, :1]), futures], axis=1)
+    return np.asarray(se2.log(se2.between(whole[:, :-1], whole[:, 1:]))[..., [0, 2]] / step)
+
+
+def yardsticks(examples: Examples, step: float) -> Array:
+    """
+    Return the RMS error of constant velocity in each track: position [m], heading [rad].
+
+    (tracks, H, 2), by the number of the track; no smaller than what a robot at 5 cm/s and
+    0.2 rad/s misses by 5 %.
+    """
+    horizon = examples.futures.shape[1]
+    count = int(examples.tracks.max()) + 1
+    sums, windows = np.zeros((count, horizon, 2)), np.zeros(count)
+    for i in range(0, len(examples), _CHUNK):
+        part = examples[i:i + _CHUNK]
+        error = part.futures - constant_velocity(part.windows.astype(float), horizon, step)
+        squares = np.stack([np.sum(error[..., :2] ** 2, axis=-1),
+                            se2.wrap(error[..., 2]) ** 2], axis=-1)
+        np.add.at(sums, part.tracks, squares)
+        np.add.at(windows, part.tracks, 1.0)
+    floor = 0.05 * np.arange(1, horizon + 1)[:, None] * step * [0.05, 0.2]
+    return np.sqrt(sums / np.maximum(windows, 1.0)[:, None, None] + floor ** 2)
+
+
+def fit_arx(examples: Examples, step: float, rows: int = 20, ridge: float = 1e-3,
+            shares: Array | None = None) -> Arx:
+    """
+    Return the linear predictor of least squares, every track weighted by how it moves.
+
+    `ridge` is in units of the mean square of a regressor; `shares` (n,) weighs each example.
+    """
+    horizon = examples.futures.shape[1]
+    arx = Arx(rows, horizon)
+    scale = yardsticks(examples, step).mean(axis=1)  # (tracks, 2)
+    width = 3 * rows + horizon
+    gram = {kind: np.zeros((2, width, width)) for kind in ('heard', 'blind')}
+    moment = {kind: np.zeros((2, width, horizon)) for kind in gram}
+    information, count = np.zeros((2, width, width)), 0
+    for i in range(0, len(examples), _CHUNK):
+        part = examples[i:i + _CHUNK]
+        with torch.no_grad():
+            seen, added = arx.regressors(
+                torch.from_numpy(np.array(part.windows)), torch.from_numpy(np.array(part.commands)))
+        x = torch.cat([seen, added], dim=2).double().numpy()  # (2, B, width)
+        y = twists_of(part.futures.astype(float), step)
+        heard = part.windows[:, -1, FEATURE['command_valid']] > 0.5
+        weight = 1.0 / scale[part.tracks] * (
+            1.0 if shares is None else np.sqrt(shares[i:i + _CHUNK, None]))
+        unit = x[:, heard] / scales(part.windows[heard].astype(float)).T[..., None]
+        information += unit.transpose(0, 2, 1) @ unit
+        count += int(heard.sum())
+        for kind, chosen in (('heard', heard), ('blind', np.ones_like(heard))):
+            for axis in range(2):
+                a = x[axis, chosen] * weight[chosen, axis, None]
+                gram[kind][axis] += a.T @ a
+                moment[kind][axis] += a.T @ (y[chosen, :, axis] * weight[chosen, axis, None])
+    level = 1e-4 * np.eye(width)
+    arx.information[:] = torch.from_numpy(information / max(count, 1) + level)
+    past = 3 * rows
+    for axis in range(2):
+        for name, kind, size in (('open', 'heard', past), ('blind', 'blind', 2 * rows)):
+            getattr(arx, name)[axis] = _solve(
+                gram[kind][axis][:size, :size], moment[kind][axis][:size], ridge)
+        for h in range(horizon):  # a command acts on what comes after it
+            size = past + h + 1
+            arx.given[axis, size:, h] = 0.0
+            arx.given[axis, :size, h] = _solve(
+                gram['heard'][axis][:size, :size], moment['heard'][axis][:size, h], ridge)
+    return arx
+
+
+def _solve(gram: Array, moment: Array, ridge: float) -> torch.Tensor:
+    level = ridge * np.trace(gram) / len(gram) + 1e-12
+    return torch.from_numpy(
+        np.linalg.solve(gram + level * np.eye(len(gram)), moment)).float()

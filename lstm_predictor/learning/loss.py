@@ -1,0 +1,71 @@
+"""What training makes small, and the regions that are calibrated after it."""
+
+import math
+
+from lstm_predictor.core.model import MotionModel
+from lstm_predictor.learning.dataset import Examples
+from lstm_predictor.learning.metrics import CHI2_3_90
+
+import numpy as np
+
+import torch
+from torch import Tensor
+
+_REGION_WEIGHT = 0.05  # of the fit of the error factors beside that of the poses
+
+
+def loss_of(model: MotionModel, window: Tensor, commands: Tensor, future: Tensor,
+            yardstick: Tensor) -> Tensor:
+    """
+    Return the mean loss of a batch.
+
+    An error of the poses counts relative to the RMS error (B, H, 2) that constant velocity makes
+    in that track at that step, so that every robot and every horizon counts the same; the error
+    factors are fitted by likelihood, which does not reach the poses.
+    """
+    poses, factors = model(window, commands)
+    error = wrapped(poses - future)
+    size = yardstick[:, :, [0, 0, 1]]
+    accuracy = 2.0 * torch.nn.functional.smooth_l1_loss(
+        error / size, torch.zeros_like(error), beta=1.0)
+    return accuracy + _REGION_WEIGHT * negative_log_likelihood(error.detach(), factors)
+
+
+def negative_log_likelihood(error: Tensor, factors: Tensor) -> Tensor:
+    """Return the mean negative log likelihood of errors (..., 3) given their factors."""
+    white = torch.linalg.solve_triangular(factors, error.unsqueeze(-1), upper=False)
+    logs = factors.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
+    # Student-like: one slip must not decide the size of the region for every window.
+    distance = white.square().sum(dim=(-2, -1))
+    return (logs + 3.5 * torch.log1p(distance / 4.0)).mean()
+
+
+def wrapped(error: Tensor) -> Tensor:
+    """Return pose differences (..., 3) with the yaw in [-pi, pi)."""
+    yaw = torch.remainder(error[..., 2:] + torch.pi, 2.0 * torch.pi) - torch.pi
+    return torch.cat([error[..., :2], yaw], dim=-1)
+
+
+@torch.no_grad()
+def calibrate(model: MotionModel, groups: list[Examples]) -> None:
+    """
+    Set the model's calibration so that its 90 % regions hold that share of some examples.
+
+    One factor per step: the distance that holds the share, over what it should be; the mean over
+    the groups, whatever their sizes.
+    """
+    factors = []
+    for examples in groups:
+        distance = torch.cat([_distances(model, examples[i:i + 4096])
+                              for i in range(0, len(examples), 4096)])  # (n, H)
+        factors.append(torch.quantile(distance[:100_000], 0.9, dim=0) / math.sqrt(CHI2_3_90))
+    model.calibration.mul_(torch.stack(factors).log().mean(dim=0).exp())
+
+
+def _distances(model: MotionModel, examples: Examples) -> Tensor:
+    """Return how far what came is from what was predicted, open, by the error factors (n, H)."""
+    window = torch.from_numpy(np.array(examples.windows))
+    poses, factors = model(window, torch.zeros(len(window), model.horizon, 3))
+    error = wrapped(poses - torch.from_numpy(np.array(examples.futures)))
+    white = torch.linalg.solve_triangular(factors, error.unsqueeze(-1), upper=False)
+    return white.square().sum(dim=(-2, -1)).sqrt()
