@@ -7,8 +7,9 @@ The map::
     nodes     the rclpy nodes: convert a message, call core, publish
     bags      rosbag2 recordings in and out
     sim       a TurtleBot3 in MuJoCo, its drivers and courses
-    learning  simulated fleet to windows to weights to model file, and how it scores
-    cli       the command lines: demo, replay, train
+    learning  fleet and recordings to windows to weights to model file, and how it scores
+    cli       the command lines: demo, replay, train, evaluate
+    paths     where the files of the package lie
     start     the executables
 
 Imports point inwards: core <- bags <- learning, sim <- nodes <- cli. `docs/architecture.md` walks

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 
 try:
@@ -334,23 +335,82 @@ def refusal(domain, capfd):
         signal.signal(number, handler)
 
 
+@pytest.fixture(scope='module')
+def one_thread():
+    """Keep torch to one thread, as on the robot."""
+    import torch
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def motion_model(seed=0, spread=0.3, rows=20, horizon=40, prior_spread=0.0, **options):
+    """
+    Return a small model that was not trained, but whose output depends on its whole input.
+
+    `spread` is that of the weights of the head, 0 leaves the prior, which reads `rows` rows and
+    keeps the newest twist but for `prior_spread`.
+    """
+    from lstm_predictor.core.arx import Arx
+    from lstm_predictor.core.model import MotionModel
+    import torch
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        prior = Arx(rows, horizon)
+        for weights in (prior.open, prior.given, prior.blind):
+            weights += prior_spread * torch.randn_like(weights)
+        # As in every fit: a command acts on what comes after it.
+        prior.given[:, 3 * rows:] = prior.given[:, 3 * rows:].triu()
+        model = MotionModel(**{'hidden': 8, 'horizon': horizon, 'prior': prior, **options})
+        torch.nn.init.normal_(model.head.weight, std=spread)
+        torch.nn.init.normal_(model.head.bias, std=0.3 * spread)
+    return model.eval()
+
+
+def small_contract(**changes):
+    """Return the contract of such a model."""
+    from lstm_predictor.core.artifact import Contract
+    return Contract(**{
+        'rate': 20.0, 'window': 80, 'shortest': 40, 'horizon': 40, 'max_gap': 0.5,
+        'command_memory': 2.0, 'robots': 'nothing', **changes})
+
+
+def golden_inputs(contract, count=2):
+    """Return random windows (n, W, F) and commands that are all given (n, H, 3)."""
+    random = np.random.default_rng(0)
+    commands = random.normal(size=(count, contract.horizon, 3))
+    commands[..., 2] = 1.0
+    return random.normal(size=(count, contract.window, len(contract.features))), commands
+
+
+@pytest.fixture(scope='session')
+def tracks():
+    """Return what three simulated robots heard, each other than the next."""
+    from lstm_predictor.learning.fleet import drive_job, FleetConfig, jobs
+    return [drive_job(job) for job in jobs(FleetConfig(robots=3, seconds=8.0, seed=4))]
+
+
+def random_examples(seed=0, tracks=(30, 50), length=60, horizon=40):
+    """Return examples of the shape that training takes, so many windows for each track."""
+    from lstm_predictor.core.window import FEATURE, FEATURES
+    from lstm_predictor.learning.dataset import Examples
+    random, count = np.random.default_rng(seed), sum(tracks)
+    windows = random.normal(size=(count, length, len(FEATURES))).astype(np.float32)
+    windows[..., [FEATURE[name] for name in (
+        'imu_valid', 'command_valid', 'odometry_valid')]] = 1.0
+    commands = random.normal(size=(count, horizon, 3)).astype(np.float32)
+    commands[..., 2] = 1.0
+    futures = random.normal(size=(count, horizon, 3)).cumsum(axis=1).astype(np.float32)
+    return Examples(windows, commands, futures, np.arange(count) * 50_000_000,
+                    np.repeat(np.arange(len(tracks)), tracks).astype(np.int32))
+
+
 @pytest.fixture(scope='session')
 def model_path(tmp_path_factory):
-    """Return a model file that was not trained, but whose output depends on its whole input."""
-    from lstm_predictor.core.artifact import Contract, save
-    from lstm_predictor.core.model import MotionLstm
-    from lstm_predictor.core.window import FEATURES
-    import numpy as np
-    import torch
-
+    """Return a model file that was not trained."""
+    from lstm_predictor.core.artifact import save
     path = tmp_path_factory.mktemp('models') / 'untrained.pt'
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = MotionLstm(hidden=16)
-        torch.nn.init.normal_(model.head.weight, std=0.3)
-    random = np.random.default_rng(0)
-    window = random.normal(size=(2, 40, len(FEATURES)))
-    commands = np.concatenate([random.normal(size=(2, 40, 2)), np.ones((2, 40, 1))], axis=2)
-    save(path, model, Contract(rate=20.0, window=40, horizon=40, max_gap=0.5, command_memory=2.0,
-                               robots='nothing'), window, commands)
+    contract = small_contract()
+    save(path, motion_model(hidden=16), contract, *golden_inputs(contract))
     return path

@@ -8,45 +8,35 @@ from pathlib import Path
 import random
 import shutil
 
+from conftest import golden_inputs, motion_model, small_contract
 from lstm_predictor.core.artifact import (
-    Artifact, Contract, file_sha256, load, ModelFileError, open_commands, save)
-from lstm_predictor.core.model import MotionLstm
-from lstm_predictor.core.window import FEATURES
+    Artifact, file_sha256, load, ModelFileError, open_commands, save)
+from lstm_predictor.core.model import MotionModel
+from lstm_predictor.core.window import FEATURE, FEATURES
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-SHIPPED = Path(__file__).parents[1] / 'models' / 'turtlebot3.pt'
-CONTRACT = Contract(rate=20.0, window=10, horizon=8, max_gap=0.5, command_memory=2.0,
-                    robots='none', scores={'a': 1.0})
-RANDOM = np.random.default_rng(0)
-WINDOW = RANDOM.normal(size=(2, 10, len(FEATURES)))
-COMMANDS = np.concatenate([RANDOM.normal(size=(2, 8, 2)), np.ones((2, 8, 1))], axis=-1)
+SHIPPED = sorted((Path(__file__).parents[1] / 'models').glob('*.pt'))
+ROWS, HORIZON = 28, 22
+CONTRACT = small_contract(window=ROWS, shortest=20, horizon=HORIZON, scores={'a': 1.0},
+                          classical={'ekf': {'delay': 0.1}})
+WINDOW, COMMANDS = golden_inputs(CONTRACT)
 
-
-@pytest.fixture(autouse=True, scope='module')
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures('one_thread')
 
 
 def model_of(hidden=8):
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = MotionLstm(hidden=hidden, horizon=8)
-        nn.init.normal_(model.head.weight, std=0.3)
-    return model
+    return motion_model(hidden=hidden, rows=5, horizon=HORIZON, prior_spread=0.1)
 
 
 @functools.cache
 def scripted(kind):
-    return torch.jit.script(model_of() if kind is MotionLstm else kind())
+    return torch.jit.script(model_of() if kind is MotionModel else kind())
 
 
-def save_raw(path, contract, kind=MotionLstm):
+def save_raw(path, contract, kind=MotionModel):
     """Write an archive with any contract, past the checks of `save`."""
     extra = {} if contract is None else {'contract.json': contract}
     torch.jit.save(scripted(kind), str(path), _extra_files=extra)
@@ -93,7 +83,7 @@ def test_what_is_loaded_is_what_was_saved(saved):
     loaded = load(path)
     assert loaded.contract == contract
     assert asdict(replace(loaded.contract, golden={})) == asdict(CONTRACT)
-    window, commands = RANDOM.normal(size=WINDOW.shape), 0.5 * COMMANDS
+    window, commands = 2.0 * WINDOW, 0.5 * COMMANDS
     for one, other in zip(loaded.predict(window, commands),
                           Artifact(model_of(), CONTRACT).predict(window, commands)):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
@@ -102,13 +92,20 @@ def test_what_is_loaded_is_what_was_saved(saved):
 def test_the_archive_loads_without_this_package(saved):
     poses, factors = torch.jit.load(str(saved[0]))(
         torch.tensor(WINDOW, dtype=torch.float32), torch.tensor(COMMANDS, dtype=torch.float32))
-    assert poses.shape == (2, 8, 3) and factors.shape == (2, 8, 3, 3)
+    assert poses.shape == (2, HORIZON, 3) and factors.shape == (2, HORIZON, 3, 3)
 
 
 def test_the_contract_gives_the_window_of_a_robot(saved):
     window = load(saved[0]).contract.window_config(0.3, 1.5)
-    assert (window.rate, window.length, window.max_speed, window.max_yaw_rate) == (
-        20.0, 10, 0.3, 1.5)
+    assert (window.rate, window.length, window.shortest) == (20.0, ROWS, 20)
+    assert (window.max_speed, window.max_yaw_rate) == (0.3, 1.5)
+
+
+def test_the_prior_of_a_loaded_file_is_the_one_that_was_saved(saved):
+    window, commands = (torch.tensor(array, dtype=torch.float32) for array in (WINDOW, COMMANDS))
+    with torch.inference_mode():
+        torch.testing.assert_close(
+            load(saved[0]).prior(window, commands), model_of().prior(window, commands))
 
 
 def test_open_commands_are_not_given():
@@ -173,13 +170,16 @@ def test_a_contract_that_is_none_is_refused(tmp_path, text):
 
 
 @pytest.mark.parametrize('change, word', [
-    ({'schema': 2}, 'schema'),
+    ({'schema': 1}, 'schema 1'),
+    ({'schema': None}, 'schema'),
+    ({'shortest': 1}, 'shortest'),
+    ({'shortest': ROWS + 1}, 'shortest'),
     ({'features': [['speed', 'm/s']]}, 'features'),
     ({'unheard_of': 1}, 'unheard_of'),
     ({'golden': {}}, 'golden'),
     ({'golden': []}, 'golden'),
     ({'golden': {'window': [1.0], 'commands': [], 'poses': [], 'factors': []}}, 'golden'),
-    ({'window': 11}, 'window'),
+    ({'window': ROWS + 4}, 'window'),
     ({'horizon': 40}, 'horizon'),
     ({'rate': -20.0}, 'rate'),
     ({'rate': 'fast'}, 'contract.json'),
@@ -228,36 +228,52 @@ def test_a_model_of_64_cells_is_at_most_a_megabyte(tmp_path):
     assert (tmp_path / 'model.pt').stat().st_size <= 1_000_000
 
 
-# The model file that comes with the package.
+def test_a_file_of_an_older_version_is_told_by_its_schema(tmp_path, saved):
+    """Not by what it lacks."""
+    content = asdict(saved[1])
+    del content['shortest'], content['classical']
+    save_raw(tmp_path / 'model.pt', json.dumps({**content, 'schema': 1}))
+    assert_refused(tmp_path / 'model.pt', 'schema 1', 'reads 2')
 
-@pytest.fixture(scope='module')
-def shipped():
-    if not SHIPPED.is_file():
-        pytest.skip(f'{SHIPPED.name} has not been trained')
-    return load(SHIPPED)
+
+# The model files that come with the package.
+
+@pytest.fixture(scope='module', params=SHIPPED, ids=lambda path: path.name)
+def shipped(request):
+    return request.param, load(request.param)
 
 
-def test_the_shipped_model_is_small_and_knows_where_it_is_from(shipped):
-    assert SHIPPED.stat().st_size <= 1_000_000
-    contract = shipped.contract
+def test_a_model_is_shipped():
+    assert 'turtlebot3.pt' in [path.name for path in SHIPPED]
+
+
+def test_a_shipped_model_is_small_and_knows_where_it_is_from(shipped):
+    path, model = shipped
+    assert path.stat().st_size <= 1_000_000
+    contract = model.contract
     assert len(contract.data_sha256) == 64 and contract.commit and contract.robots
     assert len(contract.golden['window']) > 1 and contract.licence == 'Apache-2.0'
+    assert contract.max_speed > 0.1 and contract.max_yaw_rate > 0.1
+    assert {'constant_turn', 'command_replay_mean', 'ekf', 'arx_online'} == set(contract.classical)
 
 
 @pytest.mark.parametrize('group', ['fleet_open', 'fleet_known'])
-def test_the_shipped_model_beats_constant_velocity(shipped, group):
-    scores = shipped.contract.scores[group]
+def test_a_shipped_model_beats_constant_velocity(shipped, group):
+    scores = shipped[1].contract.scores[group]
     at = scores['horizons_s'].index(0.5)
     lstm, classical = (scores['predictors'][name] for name in ('lstm', 'constant_velocity'))
     for error in ('position_rmse_m', 'heading_rmse_rad'):
         assert lstm[error][at] < classical[error][at]
 
 
-def test_the_shipped_model_has_a_card_that_names_its_hash(shipped):
-    assert file_sha256(SHIPPED) in SHIPPED.with_suffix('.md').read_text()
+def test_a_shipped_model_has_a_card_that_names_its_hash(shipped):
+    path, _ = shipped
+    assert file_sha256(path) in path.with_suffix('.md').read_text()
 
 
-def test_the_shipped_model_keeps_a_robot_at_rest_at_rest(shipped):
-    window = np.zeros((1, shipped.contract.window, len(FEATURES)))
-    poses, _ = shipped.predict(window, open_commands(1, shipped.contract.horizon))
+def test_a_shipped_model_keeps_a_robot_at_rest_at_rest(shipped):
+    _, model = shipped
+    window = np.zeros((1, model.contract.window, len(FEATURES)))
+    window[..., FEATURE['odometry_valid']] = 1.0
+    poses, _ = model.predict(window, open_commands(1, model.contract.horizon))
     assert np.abs(poses[0, 9]).max() < 0.02

@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 import shutil
 
-from lstm_predictor.bags import BagError, BagWriter, Message, Recording, Topics
+from lstm_predictor.bags import BagError, BagWriter, limits_of, Message, Recording, Topics
 from lstm_predictor.core.samples import Command, Imu, Odometry
 from lstm_predictor.core.window import WindowConfig
 from lstm_predictor.learning import dataset

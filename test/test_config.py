@@ -1,6 +1,7 @@
 """The parameter files say what the dataclasses say, no more and no less."""
 
-from dataclasses import fields
+from collections import defaultdict
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ import pytest
 import yaml
 
 CONFIG = Path(__file__).parents[1] / 'config'
+TRAINING = sorted(CONFIG.glob('train_*.yaml'))
+OF_EACH_ROBOT = defaultdict(set, window={'max_speed', 'max_yaw_rate'})  # never in a file
+DATA = Path(__file__).parents[2] / 'shared' / 'data'
 
 
 def parameters(file, node):
@@ -41,17 +45,45 @@ def test_simulation_holds_every_default_of_the_robot():
     assert_same(parameters('simulation.yaml', 'sim'), defaults(SimNodeConfig, RobotConfig))
 
 
-def test_training_file_names_every_field():
+@pytest.mark.parametrize('path', TRAINING, ids=lambda path: path.stem)
+def test_training_file_names_every_field(path):
     pytest.importorskip('torch')
-    from lstm_predictor.learning.config import TrainConfig, load
-    content = yaml.safe_load((CONFIG / 'train.yaml').read_text())
-    config = load(CONFIG / 'train.yaml')
+    from lstm_predictor.learning.config import load, TrainConfig
+    content = yaml.safe_load(path.read_text())
+    config = load(path)
     assert set(content) == {item.name for item in fields(TrainConfig)}
-    for part in ('window', 'fleet', 'optimiser'):
-        assert set(content[part]) == {item.name for item in fields(getattr(config, part))}
+    for name, part in vars(config).items():
+        if is_dataclass(part):
+            assert set(content[name]) == {
+                item.name for item in fields(part)} - OF_EACH_ROBOT[name], name
 
 
-@pytest.mark.parametrize('file', ['bringup.yaml', 'simulation.yaml', 'train.yaml'])
+@pytest.mark.parametrize('path', TRAINING, ids=lambda path: path.stem)
+def test_training_file_makes_the_model_of_its_name(path):
+    assert yaml.safe_load(path.read_text())['output'] == \
+        f'models/{path.stem.removeprefix("train_")}.pt'
+
+
+@pytest.mark.parametrize('path', TRAINING, ids=lambda path: path.stem)
+def test_training_file_splits_the_recordings_as_their_readme_says(path):
+    pytest.importorskip('torch')
+    from lstm_predictor.learning.config import load
+    from lstm_predictor.learning.corpus import split
+    folder = DATA / {'turtlebot3': 'turtlebot3_burger', 'outdoor': 'norlab_drive'}[
+        path.stem.removeprefix('train_')]
+    if not folder.is_dir():
+        pytest.skip(f'{folder} is not beside the checkout')
+    found = split(folder, load(path).recordings)
+    row = next(line for line in (DATA / 'README.md').read_text().splitlines()
+               if line.startswith(f'| {folder.name} '))
+    _, _, validation, test, _, _ = (cell.strip() for cell in row.split('|'))
+    for names, paths in ((validation, found.validation), (test, found.test)):
+        assert names.split(', ') == [recording.name for recording in paths]
+    kinds = [found.train, found.validation, found.test, found.left_out]
+    assert sorted(sum(kinds, [])) == sorted(folder.iterdir())
+
+
+@pytest.mark.parametrize('file', ['bringup.yaml', 'simulation.yaml'])
 def test_every_number_has_its_unit_or_meaning(file):
     bare = [line for line in (CONFIG / file).read_text().splitlines()
             if line.startswith('    ') and ': ' in line and '#' not in line]

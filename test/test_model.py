@@ -1,43 +1,48 @@
 """What holds for the model whatever its weights are."""
 
+from conftest import motion_model
 from hypothesis import given, settings, strategies as st
 from lstm_predictor.core import se2
-from lstm_predictor.core.model import MotionLstm
+from lstm_predictor.core.arx import Arx
+from lstm_predictor.core.classical import constant_velocity
+from lstm_predictor.core.model import CELLS, MotionModel
 from lstm_predictor.core.window import FEATURE, FEATURES
 import numpy as np
 import pytest
 import torch
 
-HORIZON, ROWS = 12, 10
+ROWS, HORIZON = 28, 22
+PRIOR_ROWS = 5
+STEP = 0.05  # [s]
+BACK = (1, 10, 20)  # steps ahead for which the model tries out its prior inside the window
 LINEAR = [FEATURE[name] for name in (
     'speed', 'pose_speed', 'pose_side_speed', 'imu_acceleration', 'command_speed')]
+ANGULAR = [FEATURE[name] for name in (
+    'yaw_rate', 'pose_yaw_rate', 'imu_yaw_rate', 'command_yaw_rate')]
+POSE_TWIST = [FEATURE['pose_speed'], FEATURE['pose_yaw_rate']]
+VALID = FEATURE['odometry_valid']
 
+pytestmark = pytest.mark.usefixtures('one_thread', 'no_gradients')
 seeds = st.integers(0, 2**31 - 1)
 
 
-@pytest.fixture(autouse=True, scope='module')
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+@pytest.fixture(scope='module')
+def no_gradients():
     with torch.inference_mode():
         yield
-    torch.set_num_threads(before)
 
 
-def model_of(seed=0, spread=0.3):
-    """Return a model with random weights, in the head too; spread 0 leaves it untrained."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        model = MotionLstm(hidden=8, horizon=HORIZON).eval()
-        torch.nn.init.normal_(model.head.weight, std=spread)
-        torch.nn.init.normal_(model.head.bias, std=spread)
-    return model
+def model_of(seed=0, spread=0.3, **options):
+    """Return a model with random weights; spread 0 leaves the network untrained."""
+    return motion_model(seed, spread, rows=PRIOR_ROWS, horizon=HORIZON, prior_spread=0.1,
+                        **options)
 
 
 def inputs(seed, count=3):
     """Return random windows (n, W, F) and commands of which some are open (n, H, 3)."""
     rng = np.random.default_rng(seed)
     window = rng.normal(size=(count, ROWS, len(FEATURES)))
+    window[..., VALID] = window[..., FEATURE['command_valid']] = 1.0
     commands = rng.normal(size=(count, HORIZON, 3))
     commands[..., 2] = rng.random((count, HORIZON)) < 0.6
     return torch.tensor(window, dtype=torch.float32), torch.tensor(commands, dtype=torch.float32)
@@ -54,6 +59,22 @@ MODEL = model_of()
 @pytest.fixture(scope='module')
 def scripted():
     return torch.jit.script(model_of())
+
+
+@pytest.mark.parametrize('cell', CELLS)
+@pytest.mark.parametrize('options', [{'fold': 1}, {'fold': 7}, {'truncate': 8}], ids=str)
+def test_torchscript_gives_what_the_module_gives_for_every_cell(cell, options):
+    model = model_of(1, cell=cell, **options)
+    scripted = torch.jit.script(model)
+    for seed in range(3):
+        window, commands = inputs(seed)
+        window[:, :seed] = 0.0
+        assert_same(scripted(window, commands), model(window, commands), rtol=1e-4, atol=1e-5)
+
+
+def test_a_cell_that_does_not_exist_is_named():
+    with pytest.raises(ValueError, match="lstm, gru, rnn, is 'transformer'"):
+        MotionModel(cell='transformer')
 
 
 @settings(max_examples=30, deadline=None)
@@ -73,17 +94,60 @@ def test_a_window_does_not_feel_the_others_of_its_batch(scripted, seed):
                 rtol=1e-4, atol=1e-5)
 
 
-@settings(max_examples=20, deadline=None)
-@given(seeds)
-def test_untrained_it_predicts_its_prior(seed):
-    window, commands = inputs(seed)
-    poses, _ = MotionLstm(hidden=8, horizon=HORIZON)(window, commands)
-    mean = window[:, -3:, :2].double().mean(dim=1).numpy()
-    twist = np.stack([mean[:, 0], np.zeros(len(mean)), mean[:, 1]], axis=-1)
-    elapsed = 0.05 * np.arange(1, HORIZON + 1)[:, None]
-    difference = se2.between(se2.exp(twist[:, None] * elapsed), poses.double().numpy())
-    np.testing.assert_allclose(difference, 0.0, atol=1e-5)
+# The prior.
 
+@settings(max_examples=20, deadline=None)
+@given(seeds, st.sampled_from(list(CELLS)))
+def test_untrained_it_predicts_exactly_its_prior(seed, cell):
+    model = model_of(seed, spread=0.0, cell=cell)
+    window, commands = inputs(seed)
+    poses, _ = model(window, commands)
+    expected = model.integrate(model.prior(window, commands))
+    torch.testing.assert_close(poses, expected, rtol=0.0, atol=0.0)
+
+
+def test_without_weights_it_keeps_the_newest_twist():
+    model = MotionModel(hidden=8, horizon=HORIZON, prior=Arx(PRIOR_ROWS, HORIZON)).eval()
+    window, commands = inputs(5)
+    poses = model(window, commands)[0].double().numpy()
+    held = constant_velocity(window.double().numpy(), HORIZON, STEP)
+    np.testing.assert_allclose(se2.between(held, poses), 0.0, atol=1e-5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seeds, st.integers(0, ROWS - 1))
+def test_the_encoder_sees_where_the_prior_was_wrong(seed, missing):
+    """What it predicted then from the rows up to then, beside what was measured since."""
+    model = model_of(seed % 5)
+    window, _ = inputs(seed)
+    window[:, :missing] = 0.0
+    missed = model.missed(window)
+    assert missed.shape == (len(window), ROWS, 2 * len(BACK))
+    open_ = torch.zeros(len(window), HORIZON, 3)
+    for row in range(ROWS):
+        for i, ahead in enumerate(BACK):
+            found = missed[:, row, [i, len(BACK) + i]]
+            made = row - ahead  # the row at which the prior predicted this one
+            if made - PRIOR_ROWS + 1 < missing:
+                assert (found == 0.0).all()
+                continue
+            twist = model.prior(window[:, :made + 1], open_)[:, ahead - 1]
+            torch.testing.assert_close(
+                found, window[:, row, POSE_TWIST] - twist, rtol=1e-4, atol=1e-4)
+
+
+def test_the_prior_inside_the_window_is_the_blind_one_where_no_command_was_heard():
+    model = model_of()
+    window, _ = inputs(6)
+    window[:, :, [FEATURE[name] for name in (
+        'command_speed', 'command_yaw_rate', 'command_age', 'command_valid')]] = 0.0
+    row = ROWS - 1
+    twist = model.prior(window[:, :row - 9], torch.zeros(len(window), HORIZON, 3))[:, 9]
+    torch.testing.assert_close(model.missed(window)[:, row, [1, 4]],
+                               window[:, row, POSE_TWIST] - twist, rtol=1e-4, atol=1e-4)
+
+
+# Geometry and units.
 
 @settings(max_examples=30, deadline=None)
 @given(seeds, st.sampled_from([0.0, 1e-6, 0.01, 1.0, 60.0]))
@@ -112,6 +176,8 @@ def test_a_faster_robot_goes_as_much_further(seed, factor):
     """
     model = model_of(seed % 7)
     window, commands = inputs(seed)
+    if seed % 2:
+        window[:, :5] = 0.0
     faster, planned = window.clone(), commands.clone()
     faster[:, :, LINEAR] *= factor
     planned[:, :, 0] *= factor
@@ -128,7 +194,8 @@ def test_a_faster_robot_goes_as_much_further(seed, factor):
 
 def test_noise_of_a_robot_that_stands_is_not_magnified():
     window, _ = inputs(1, 1)
-    window[:, :, [FEATURE[name] for name in ('imu_valid', 'command_age', 'command_valid')]] = 0.0
+    window[:, :, [FEATURE[name] for name in (
+        'imu_valid', 'command_age', 'command_valid', 'odometry_valid')]] = 0.0
     still = torch.zeros(1, HORIZON, 3)
     poses, factors = MODEL(1e-6 * window, still)
     at_rest = MODEL(0.0 * window, still)
@@ -161,8 +228,13 @@ def test_what_an_open_command_says_does_not_matter(seed, value):
 @settings(max_examples=20, deadline=None)
 @given(seeds, st.integers(0, HORIZON - 1))
 def test_a_future_command_does_not_change_the_past(seed, step):
-    """A command in force from step k on changes what comes after k, if it is not the fastest."""
+    """
+    A command in force from step k on changes what comes after k, if it is not the fastest.
+
+    And if the next command is given: the prior asks of the first alone which of its fits to use.
+    """
     window, commands = inputs(seed)
+    commands[:, 0, 2] = 1.0
     window[:, 0, [FEATURE['speed'], FEATURE['yaw_rate']]] = 10.0
     other = commands.clone()
     other[:, step] = torch.tensor([3.0, -2.0, 1.0])
@@ -172,8 +244,39 @@ def test_a_future_command_does_not_change_the_past(seed, step):
     assert not torch.allclose(after[0][:, step], before[0][:, step], rtol=1e-4, atol=1e-5)
 
 
+# The window.
+
+@settings(max_examples=20, deadline=None)
+@given(seeds, st.integers(0, ROWS))
+def test_rows_from_before_the_odometry_are_no_obstacle(seed, missing):
+    window, commands = inputs(seed)
+    window[:, :missing] = 0.0
+    poses, factors = MODEL(window, commands)
+    assert torch.isfinite(poses).all() and torch.isfinite(factors).all()
+
+
+def test_a_robot_that_stood_is_told_from_one_that_had_not_begun():
+    window, commands = inputs(7)
+    window[:, :8] = 0.0
+    stood = window.clone()
+    stood[:, :8, VALID] = 1.0
+    assert not torch.allclose(MODEL(stood, commands)[0], MODEL(window, commands)[0], atol=1e-5)
+
+
+@pytest.mark.parametrize('cell', CELLS)
+def test_left_and_right_are_learned_and_not_built_in(cell):
+    """The training mirrors half of its examples because of this."""
+    model = model_of(cell=cell)
+    window, commands = inputs(8)
+    mirrored, planned = window.clone(), commands.clone()
+    mirrored[:, :, [*ANGULAR, FEATURE['pose_side_speed']]] *= -1.0
+    planned[:, :, 1] *= -1.0
+    poses, other = model(window, commands)[0], model(mirrored, planned)[0]
+    assert not torch.allclose(other * torch.tensor([1.0, -1.0, -1.0]), poses, atol=1e-3)
+
+
 @pytest.mark.parametrize('name', ['speed', 'pose_yaw_rate', 'imu_yaw_rate', 'command_speed',
-                                  'command_age', 'imu_valid'])
+                                  'command_age', 'imu_valid', 'odometry_valid'])
 def test_every_kind_of_feature_is_read(name):
     window, commands = inputs(2)
     other = window.clone()

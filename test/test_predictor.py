@@ -2,37 +2,31 @@
 
 from dataclasses import replace
 
+from conftest import motion_model, small_contract
 from hypothesis import given, settings, strategies as st
 from lstm_predictor.core import se2
-from lstm_predictor.core.artifact import Artifact, Contract, open_commands
-from lstm_predictor.core.model import MotionLstm
-from lstm_predictor.core.predictor import Predictor, PredictorConfig
-from lstm_predictor.core.samples import Command, Imu, Odometry
+from lstm_predictor.core.artifact import Artifact, open_commands
+from lstm_predictor.core.arx_online import ArxOnline
+from lstm_predictor.core.classical import ConstantTurn
+from lstm_predictor.core.predictor import HANDED_TO, outside, Predictor, PredictorConfig
+from lstm_predictor.core.samples import BadMessage, Command, Imu, Odometry
+from lstm_predictor.core.supervisor import Supervisor, SupervisorConfig
+from lstm_predictor.core.window import FEATURE, FEATURES
 import numpy as np
 import pytest
 import torch
 
+pytestmark = pytest.mark.usefixtures('one_thread')
+
 SECOND = 1_000_000_000  # [ns]
 START = 1_700_000_000 * SECOND
-CONTRACT = Contract(rate=20.0, window=20, horizon=10, max_gap=0.5, command_memory=2.0)
-FULL = CONTRACT.window / CONTRACT.rate  # a window and the step before it [s]
-
-
-@pytest.fixture(autouse=True, scope='module')
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+CONTRACT = small_contract(window=40, shortest=20, horizon=20)
+FULL = CONTRACT.shortest / CONTRACT.rate  # of odometry that the first prediction needs [s]
 
 
 def artifact_of(spread):
     """Return a model with random weights; spread 0 predicts its prior."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = MotionLstm(hidden=8, horizon=CONTRACT.horizon)
-        torch.nn.init.normal_(model.head.weight, std=spread)
-    return Artifact(model, CONTRACT)
+    return Artifact(motion_model(spread=spread, horizon=CONTRACT.horizon), CONTRACT)
 
 
 RANDOM, UNTRAINED = artifact_of(0.3), artifact_of(0.0)
@@ -56,7 +50,10 @@ def predictions(readings, artifact=RANDOM, config=PredictorConfig(), predictor=N
     predictor = predictor or Predictor(artifact, config)
     made = []
     for reading in readings:
-        predictor.add(reading)
+        try:
+            predictor.add(reading)
+        except BadMessage:
+            continue
         made.append(predictor.predict_if_due())
     return [prediction for prediction in made if prediction is not None]
 
@@ -94,7 +91,7 @@ def test_every_prediction_is_of_the_newest_odometry():
     assert [p.anchor_ns for p in made] == [r.stamp_ns for r in readings[20:]]
     step = round(SECOND / CONTRACT.rate)
     for prediction in made:
-        assert (prediction.stamps_ns - prediction.anchor_ns == step * np.arange(1, 11)).all()
+        assert (prediction.stamps_ns - prediction.anchor_ns == step * np.arange(1, 21)).all()
 
 
 def test_a_gap_in_the_odometry_pauses_the_predictions():
@@ -110,7 +107,7 @@ def test_untrained_it_carries_a_constant_twist_on(yaw_rate):
         later = arc(1e-9 * (prediction.stamps_ns - START), yaw_rate=yaw_rate)
         difference = se2.between(prediction.poses, later)
         np.testing.assert_allclose(difference, 0.0, atol=1e-5)
-        expected = np.broadcast_to([0.2, 0.0, yaw_rate], (10, 3))
+        expected = np.broadcast_to([0.2, 0.0, yaw_rate], (20, 3))
         np.testing.assert_allclose(prediction.twists, expected, atol=1e-4)
 
 
@@ -145,7 +142,7 @@ def test_the_error_is_along_the_axes_of_the_odometry():
 def test_the_covariance_is_that_of_the_model():
     predictor = Predictor(RANDOM, PredictorConfig())
     east = [r._replace(x=0.2e-9 * (r.stamp_ns - START), y=0.0, yaw=0.0) for r in odometry()]
-    prediction = predictions(east, predictor=predictor)[-1]
+    prediction = predictions(east, predictor=predictor)[0]  # nothing has been scored yet
     rows = predictor.window.rows(np.array([prediction.anchor_ns]))
     _, factors = RANDOM.predict(rows, open_commands(1, CONTRACT.horizon))
     np.testing.assert_allclose(
@@ -190,6 +187,17 @@ def test_a_late_message_is_no_jump():
     shuffled = readings[:]
     shuffled[30], shuffled[33] = readings[33], readings[30]
     assert predictions(shuffled)[-1].poses == pytest.approx(predictions(readings)[-1].poses)
+
+
+@pytest.mark.parametrize('kind', [Imu, Command])
+def test_what_is_far_ahead_of_the_odometry_is_refused_by_name(kind):
+    predictor = Predictor(UNTRAINED, PredictorConfig())
+    ahead = kind(START + 1_500_000_000, 0.1, 0.2)
+    assert not predictor.add(ahead)  # nobody knows yet what time it is
+    predictor.add(odometry()[0])
+    with pytest.raises(BadMessage, match='1.5 s ahead of odom'):
+        predictor.add(ahead)
+    assert predictor.add(kind(START + 900_000_000, 0.1, 0.2))
 
 
 @pytest.mark.parametrize('kind', [Imu, Command, Odometry])
@@ -250,6 +258,155 @@ def test_commands_count_up_to_the_limits_of_the_robot():
     assert_same(predictions(commanded(50.0, 94.0)), predictions(commanded(0.22, 2.84)))
     assert predictions(commanded(50.0, 94.0))[-1].command_valid
     assert not predictions(odometry())[-1].command_valid
+
+
+# Who is heard.
+
+def commanded(readings, period=0.4):
+    """Return readings with a command now and then, so that there is something to learn from."""
+    stamps = np.arange(readings[0].stamp_ns, readings[-1].stamp_ns, round(period * SECOND))
+    return sorted(readings + [Command(int(stamp) + 1, 0.2, 0.7) for stamp in stamps])
+
+
+def noisy(seconds=12.0, seed=0):
+    """Return odometry of a constant twist whose speed is measured badly, with commands."""
+    rng = np.random.default_rng(seed)
+    return commanded([r._replace(speed=0.2 + 0.02 * rng.normal()) for r in odometry(
+        seconds=seconds)])
+
+
+def heard(predictor, readings):
+    """Return predictions and the candidates (H, 3) that each was chosen from."""
+    made, judge = [], predictor.supervisor.judge
+
+    def listening(anchor_ns, anchor, candidates, *rest):
+        made.append(candidates)
+        return judge(anchor_ns, anchor, candidates, *rest)
+
+    predictor.supervisor.judge = listening
+    return predictions(readings, predictor=predictor), made
+
+
+def test_a_bad_model_hands_over_and_a_good_one_does_not():
+    bad = predictions(noisy(), RANDOM)
+    assert bad[0].source == 'lstm' and bad[0].reason == ''
+    assert bad[-1].source in HANDED_TO and 'lstm is' in bad[-1].reason
+    assert {p.source for p in predictions(commanded(odometry(seconds=12.0)), UNTRAINED)} \
+        == {'lstm'}
+
+
+def test_without_handover_it_is_always_the_model():
+    predictor = Predictor(RANDOM, PredictorConfig(handover=False))
+    made, candidates = heard(predictor, noisy())
+    assert {p.source for p in made} == {'lstm'} == set(candidates[0])
+    start = predictor.window.poses(np.array([made[-1].anchor_ns]))[0]
+    np.testing.assert_allclose(
+        made[-1].poses, se2.compose(start, candidates[-1]['lstm']), atol=1e-12)
+    assert predictor.supervisor.errors('lstm').position[0] > 0.0
+
+
+def test_what_is_published_is_the_path_of_who_is_named():
+    predictor = Predictor(RANDOM, PredictorConfig())
+    made, candidates = heard(predictor, noisy())
+    window = Predictor(RANDOM, PredictorConfig()).window
+    for reading in noisy():
+        window.add(reading)
+        if isinstance(reading, Odometry) and made[0].anchor_ns == reading.stamp_ns:
+            prediction, paths = made.pop(0), candidates.pop(0)
+            np.testing.assert_allclose(
+                prediction.poses, se2.compose(reading[1:4], paths[prediction.source]), atol=1e-12)
+    assert not made
+
+
+def test_live_is_as_offline():
+    """What the node says is what the same numbers give without it."""
+    readings = noisy()
+    live = Predictor(RANDOM, PredictorConfig())
+    made = predictions(readings, predictor=live)
+    window = Predictor(RANDOM, PredictorConfig()).window
+    made_of, open_ = {p.anchor_ns: p for p in made}, open_commands(1, CONTRACT.horizon)
+    turn, adapted = ConstantTurn(), ArxOnline(RANDOM.prior)
+    supervisor = Supervisor(('lstm', *HANDED_TO), CONTRACT.horizon, SECOND // 20,
+                            SupervisorConfig())
+    for reading in readings:
+        window.add(reading)
+        if not isinstance(reading, Odometry):
+            continue
+        supervisor.observe(reading.stamp_ns, np.array(reading[1:4]))
+        if reading.stamp_ns in made_of:
+            rows = window.rows(np.array([reading.stamp_ns]))
+            poses, factors = RANDOM.predict(rows, open_)
+            verdict = supervisor.judge(reading.stamp_ns, np.array(reading[1:4]), {
+                'lstm': poses[0], 'constant_turn': turn.predict(rows, open_)[0],
+                'arx_online': adapted.predict(rows, open_)[0]}, factors[0], True)
+            expected = made_of[reading.stamp_ns]
+            assert verdict.name == expected.source and verdict.reason == expected.reason
+            np.testing.assert_allclose(
+                se2.compose(reading[1:4], verdict.poses), expected.poses, atol=1e-12)
+            np.testing.assert_allclose(
+                np.linalg.det(verdict.factors) ** 2, np.linalg.det(expected.covariances))
+    for name in supervisor.names:
+        np.testing.assert_allclose(supervisor.errors(name), live.supervisor.errors(name))
+    assert len({p.source for p in made}) > 1
+
+
+def test_the_constants_of_the_model_file_are_taken():
+    tuned = replace(CONTRACT, classical={
+        'constant_turn': {'memory': [20.0, 20.0], 'from_pose': 1.0},
+        'arx_online': {'trust': 1e-6, 'forget': 0.9}})
+    usual = heard(Predictor(RANDOM, PredictorConfig()), noisy(4.0))[1][-1]
+    other = heard(Predictor(Artifact(RANDOM._module, tuned), PredictorConfig()), noisy(4.0))[1][-1]
+    np.testing.assert_array_equal(usual['lstm'], other['lstm'])
+    for name in HANDED_TO:
+        assert np.abs(usual[name] - other[name]).max() > 1e-6
+
+
+def test_outside_of_its_training_the_model_hands_over_at_once():
+    narrow = Artifact(UNTRAINED._module, replace(CONTRACT, max_speed=0.1))
+    made = predictions(odometry(), narrow)
+    assert {p.source for p in made} <= set(HANDED_TO)
+    assert all(p.reason.endswith('speed 0.20 m/s, trained up to 0.10 m/s') for p in made)
+    wide = Artifact(UNTRAINED._module, replace(CONTRACT, max_speed=0.15, max_yaw_rate=0.5))
+    assert {p.source for p in predictions(odometry(), wide)} == {'lstm'}
+
+
+@pytest.mark.parametrize('name, value, reason', [
+    ('speed', -1.32, 'speed 1.32 m/s, trained up to 0.30 m/s'),
+    ('command_speed', 0.5, 'command speed 0.50 m/s, trained up to 0.30 m/s'),
+    ('pose_yaw_rate', -9.0, 'pose yaw rate 9.00 rad/s, trained up to 2.00 rad/s'),
+    ('imu_yaw_rate', np.nan, 'imu yaw rate nan rad/s, trained up to 2.00 rad/s'),
+    ('imu_acceleration', 50.0, ''), ('speed', 0.44, ''), ('yaw_rate', 2.9, '')])
+@pytest.mark.parametrize('row', [0, 20, -1])
+def test_it_names_what_no_training_has_seen(name, value, reason, row):
+    rows = np.zeros((40, len(FEATURES)))
+    rows[row, FEATURE[name]] = value
+    assert outside(rows, replace(CONTRACT, max_speed=0.3, max_yaw_rate=2.0)) == reason
+    assert outside(rows, CONTRACT) == ''  # a model that does not say what it was trained for
+
+
+def test_one_absurd_reading_spoils_nobody_for_good():
+    readings = commanded(odometry(seconds=10.0))
+    at = next(i for i, r in enumerate(readings) if r.stamp_ns == START + 4 * SECOND)
+    readings[at] = readings[at]._replace(speed=1e300)
+    predictor = Predictor(UNTRAINED, PredictorConfig())
+    made, candidates = heard(predictor, readings)
+    assert not all(p.is_finite() for p in made)
+    assert all(p.is_finite() for p in made[-60:])
+    for name in ('lstm', *HANDED_TO):
+        assert not all(np.isfinite(paths[name]).all() for paths in candidates) or \
+            name == 'constant_turn'
+        assert np.isfinite(candidates[-1][name]).all()
+        assert np.isfinite(predictor.supervisor.errors(name)).all()
+
+
+def test_reset_forgets_who_was_better():
+    predictor = Predictor(RANDOM, PredictorConfig())
+    assert predictions(noisy(), predictor=predictor)[-1].source != 'lstm'
+    predictor.reset()
+    assert np.isnan(predictor.supervisor.errors('lstm')).all()
+    again = predictions(noisy(), predictor=predictor)
+    assert [p.source for p in again] == [p.source for p in predictions(noisy())]
+    assert_same(again, predictions(noisy()))
 
 
 @pytest.mark.parametrize('name, value', [

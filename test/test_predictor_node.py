@@ -4,7 +4,9 @@ from collections import Counter
 import math
 import signal
 
-from conftest import assert_one_error_line, drive, own_domain, SECOND, set_stamp, stamp_of
+from conftest import (
+    assert_one_error_line, drive, golden_inputs, motion_model, own_domain, SECOND, set_stamp,
+    small_contract, stamp_of)
 import numpy as np
 import pytest
 
@@ -251,6 +253,63 @@ def test_gap_and_jump_back_start_a_new_window(probe, node, model_path):
     assert len(expected) == pytest.approx(3 * 10, abs=3)
 
 
+# Who is published.
+
+def values_of(status):
+    return {item.key: item.value for item in status.values}
+
+
+def test_diagnostics_say_who_is_published_and_how_good_everyone_is(probe, node, model_path):
+    feed = Feed(probe)
+    node()
+    feed.connect()
+    messages = with_imu_and_commands(drive(20, 7.0))
+    half = len(messages) // 2
+    feed.send(messages[:half])
+    status = feed.status('prediction')
+    assert status.level == DiagnosticStatus.OK and values_of(status)['source'] == 'lstm'
+    feed.send(messages[half:])
+    expected = offline(model_path, messages)
+    assert_same(feed, expected)
+    assert expected[0].source == 'lstm' != expected[-1].source
+    status = feed.status('prediction')
+    values = values_of(status)
+    assert status.level == DiagnosticStatus.WARN
+    assert status.message.startswith(f'{expected[-1].source} is published: lstm is ')
+    assert expected[-1].reason in status.message and values['source'] == expected[-1].source
+    rmse = {name: float(values[f'{name}: position RMSE after 0.5 s [m]'])
+            for name in ('lstm', 'constant_turn', 'arx_online')}
+    assert 0.0 < rmse[expected[-1].source] < rmse['lstm']
+    for name in rmse:
+        assert 0.0 <= float(values[f'{name}: inside the 90 % region after 0.5 s [%]']) <= 100.0
+        assert len(values[f'{name}: heading RMSE [rad]'].split(', ')) == 5
+    assert values['scored after [s]'] == '0.1, 0.2, 0.5, 1, 2'
+
+
+def test_a_robot_that_the_model_was_not_trained_for_is_named(probe, node, tmp_path):
+    contract = small_contract(max_speed=0.05)
+    artifact.save(tmp_path / 'slow.pt', motion_model(), contract, *golden_inputs(contract))
+    feed = Feed(probe)
+    node(model_path=str(tmp_path / 'slow.pt'))
+    feed.connect()
+    feed.send(drive(20, 2.5))
+    probe.until(lambda: 'trained up to 0.05 m/s' in feed.status('prediction').message)
+    status = feed.status('prediction')
+    assert status.level == DiagnosticStatus.WARN
+    assert status.message.startswith(('constant_turn is', 'arx_online is'))
+
+
+def test_without_handover_by_parameter(probe, node, model_path):
+    feed = Feed(probe)
+    node(handover=False)
+    feed.connect()
+    messages = with_imu_and_commands(drive(20, 7.0))
+    feed.send(messages)
+    assert_same(feed, offline(model_path, messages, handover=False))
+    status = feed.status('prediction')
+    assert status.level == DiagnosticStatus.OK and values_of(status)['source'] == 'lstm'
+
+
 # Inputs that are missing or bad.
 
 def test_without_imu_by_parameter(probe, node, model_path):
@@ -349,6 +408,17 @@ def test_bad_imu_and_commands_are_named_and_never_used(probe, node, model_path):
     assert_well_formed(feed)
     for topic, reason in (('imu', 'yaw_rate is nan'), ('cmd_vel', 'speed is inf')):
         assert topic in feed.status(topic).message and reason in feed.status(topic).message
+
+
+@pytest.mark.parametrize('topic, made', [('imu', imu_message), ('cmd_vel', command_message)])
+def test_what_is_far_ahead_of_the_odometry_is_refused_by_name(probe, node, topic, made):
+    feed = Feed(probe)
+    node()
+    feed.connect()
+    odometry = drive(20, 0.2)
+    feed.send([*odometry, made(stamp_of(odometry[-1]) + 5 * SECOND, 0.1, 0.1)])
+    status = feed.status(topic)
+    assert status.level == DiagnosticStatus.WARN and '5.0 s ahead of odom' in status.message
 
 
 # Commands: which type, and when.
@@ -521,7 +591,8 @@ def test_bad_model_file_is_named(domain, models, refusal, name):
     ('pose_horizon', '9.0'), ('pose_horizon', '-0.5'), ('pose_horizon', '.nan'),
     ('pose_horizon', '1'), ('pose_horizon', 'far'), ('max_velocity', '[0.2]'),
     ('max_velocity', '[0.0, 0.0, 1.0]'), ('max_velocity', '[.nan, 0.0, 1.0]'),
-    ('max_step_back', '0.0'), ('diagnostics_period', '.inf'), ('use_imu', '7'),
+    ('max_step_back', '0.0'), ('handover', '7'), ('memory', '0.0'), ('margin', '-0.1'),
+    ('least_scores', '-1'), ('min_scale', '2.0'), ('diagnostics_period', '.inf'), ('use_imu', '7'),
     ('model_sha256', 'abc'), ('model_path', '7'), ('autostart', 'maybe'), ('rate', '20.0')])
 def test_bad_parameter_is_named(domain, model_path, refusal, name, value):
     parameters = {'model_path': model_path, name: value}

@@ -306,6 +306,49 @@ def test_an_empty_window_covers_nothing(count):
     assert window.covered(times(20.0, 3.0)).sum() == 0
 
 
+# Odometry that began, or began again, within the window.
+
+SHORT = replace(CONFIG, shortest=8)
+
+
+def test_the_newest_rows_are_enough():
+    window = window_of(drive(20), SHORT)
+    stamps = window.odometry.times
+    enough = stamps - stamps[0] >= STEP * SHORT.shortest
+    np.testing.assert_array_equal(window.covered(stamps), enough)
+    assert enough.sum() > window_of(drive(20)).covered(stamps).sum()
+
+
+@pytest.mark.parametrize('hole', [(-1.0, 1.5), (1.0, 1.8), (0.5, 1.2)])
+def test_rows_from_before_a_gap_are_zero_and_the_others_as_ever(hole):
+    readings = drive(21)
+    whole, part = window_of(readings, SHORT), window_of(without(readings, *hole), SHORT)
+    since = part.odometry.times[part.odometry.times > START + hole[1] * SECOND][0]
+    anchors = anchors_of(part)
+    anchors = anchors[anchors > since]
+    assert len(anchors) > 20
+    there = part.grid(anchors) - STEP >= since
+    rows = part.rows(anchors)
+    np.testing.assert_array_equal(rows[..., FEATURE['odometry_valid']], there)
+    assert (rows[~there] == 0.0).all() and (~there).any() and there.all(axis=1).any()
+    np.testing.assert_array_equal(rows[there], whole.rows(anchors)[there])
+    assert there.sum(axis=1).min() >= SHORT.shortest
+
+
+def test_live_is_offline_while_the_window_fills():
+    readings = without(drive(22, seconds=5.0), 2.0, 3.0)
+    offline, live = window_of(readings, SHORT), Window(SHORT)
+    filled = set()
+    for reading in readings:
+        live.add(reading)
+        anchor = np.array([reading.stamp_ns])
+        if isinstance(reading, Odometry) and live.covered(anchor)[0]:
+            rows = live.rows(anchor)
+            np.testing.assert_allclose(rows, offline.rows(anchor), rtol=0.0, atol=1e-9)
+            filled.add(int(rows[..., FEATURE['odometry_valid']].sum()))
+    assert filled == set(range(SHORT.shortest, SHORT.length + 1))
+
+
 # IMU.
 
 def test_without_imu_its_columns_are_zero():
@@ -376,7 +419,8 @@ def test_the_jump_of_the_yaw_rate_where_the_yaw_wraps_never_reaches_a_row():
 
 # Configuration.
 
-@pytest.mark.parametrize('name, value', [('length', 1), *itertools.product(
+@pytest.mark.parametrize('name, value', [
+    ('length', 1), ('shortest', 1), ('shortest', 21), *itertools.product(
     ['rate', 'max_gap', 'command_memory', 'max_speed', 'max_yaw_rate'],
     [0.0, -1.0, float('nan')])])
 def test_a_wrong_value_is_named(name, value):

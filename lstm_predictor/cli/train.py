@@ -87,7 +87,7 @@ def scores(artifact: Artifact, split: corpus.Split | None) -> dict[str, Any]:
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='train', description=__doc__)
-    parser.add_argument('config', type=Path, help='YAML file, such as config/train.yaml')
+    parser.add_argument('config', type=Path, help='YAML file, such as config/train_turtlebot3.yaml')
     parser.add_argument('--recordings', type=Path, metavar='DIR',
                         help='folder of rosbag2 recordings to learn from as well')
     parser.add_argument('--output', type=Path, help='model file, instead of the one in CONFIG')

@@ -154,13 +154,15 @@ def _contract(path: Path, text: str | bytes) -> Contract:
         raise ModelFileError(
             f'model file {path} has no contract.json: it was not made by lstm_predictor')
     try:
-        contract = Contract(**json.loads(text))
-    except (ValueError, TypeError) as error:
+        content = json.loads(text)
+        schema = content.get('schema', SCHEMA)
+        contract = Contract(**content) if schema == SCHEMA else None
+    except (AttributeError, ValueError, TypeError) as error:
         raise ModelFileError(f'model file {path}: contract.json is wrong ({error})') from None
-    expected = [list(feature) for feature in FEATURES]
-    if contract.schema != SCHEMA:
+    if contract is None:
         raise ModelFileError(
-            f'model file {path} has schema {contract.schema}, this version reads {SCHEMA}')
+            f'model file {path} has schema {schema}, this version reads {SCHEMA}')
+    expected = [list(feature) for feature in FEATURES]
     try:
         if not isinstance(contract.horizon, int) or not isinstance(contract.window, int):
             raise ValueError(f'window {contract.window} and horizon {contract.horizon} are no '

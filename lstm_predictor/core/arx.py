@@ -13,17 +13,18 @@ from lstm_predictor.core.window import FEATURE
 import torch
 from torch import nn, Tensor
 
+ROWS = 20  # of the window that are read
+
 # Per axis, forward and turn: the columns of a row that are read.
 _TWISTS = (FEATURE['speed'], FEATURE['yaw_rate'])
 _POSES = (FEATURE['pose_speed'], FEATURE['pose_yaw_rate'])
 _COMMANDS = (FEATURE['command_speed'], FEATURE['command_yaw_rate'])
 
 
-
 class Arx(nn.Module):
     """Window (B, W, F), commands (B, H, 3) to twists [m/s], [rad/s] (B, H, 2)."""
 
-    def __init__(self, rows: int = 20, horizon: int = 40) -> None:
+    def __init__(self, rows: int = ROWS, horizon: int = 40) -> None:
         """Hold the newest twist until weights are set."""
         super().__init__()
         self.rows = rows

@@ -1,10 +1,10 @@
 """
 The linear predictor, adapted to the robot while it drives.
 
-Recursive least squares with forgetting (Ljung, "System Identification", 2nd ed., section 11.2) goes
-on from the weights and the information that the fit over the training data left behind. What a
-window says of the rows a whole horizon ago has its outcome in the rows since, so that every window
-is one update, for all future steps at once.
+Recursive least squares with forgetting (Ljung, "System Identification", 2nd ed., section 11.2)
+goes on from the weights and the information that the fit over the training data left behind.
+What a window says of the rows a whole horizon ago has its outcome in the rows since, so that
+every window is one update, for all future steps at once.
 """
 
 from lstm_predictor.core.arx import Arx
@@ -19,6 +19,7 @@ import torch
 Array = NDArray[np.float64]
 
 _VALID = FEATURE['odometry_valid']
+_MOST_UNSURE = 3.0  # growth of what is unknown of the weights, at which forgetting stops [-]
 
 
 class ArxOnline:
@@ -46,6 +47,7 @@ class ArxOnline:
         self._weights = self._fitted.copy()
         information = self._arx.information[:, :self._size, :self._size].double().numpy()
         self._inverse = np.linalg.inv(self._trust * information)
+        self._trace = np.trace(self._inverse, axis1=1, axis2=2)
 
     def predict(self, window: Array, commands: Array) -> Array:
         """Return the poses at every future step (B, H, 3); every window adapts the weights."""
@@ -69,10 +71,14 @@ class ArxOnline:
         """Take regressors (2, K) of a horizon ago and the twists since (H, 2)."""
         for axis in range(2):
             x, inverse = past[axis], self._inverse[axis]
+            # What drives straight on for an hour must not forget how it turns.
+            unsure = np.trace(inverse) > _MOST_UNSURE * self._trace[axis]
+            forget = 1.0 if unsure else self._forget
             gain = inverse @ x
-            gain /= self._forget + x @ gain
+            gain /= forget + x @ gain
             self._weights[axis] += np.outer(gain, outcome[:, axis] - x @ self._weights[axis])
-            self._inverse[axis] = (inverse - np.outer(gain, x @ inverse)) / self._forget
+            inverse = (inverse - np.outer(gain, x @ inverse)) / forget
+            self._inverse[axis] = 0.5 * (inverse + inverse.T)
 
     def _regressors(self, window: Array, commands: Array) -> tuple[Array, Array]:
         with torch.inference_mode():
@@ -82,6 +88,9 @@ class ArxOnline:
     def _lesson(self, window: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
         """Return regressors, scaled as in the fit, outcomes, and whether they say anything."""
         horizon = self._arx.horizon
+        if window.shape[1] < horizon + self._arx.rows:  # too short to hold its own outcome
+            nothing = np.zeros((2, len(window), self._size)), np.zeros((len(window), horizon, 2))
+            return *nothing, np.zeros(len(window), dtype=bool)
         before, since = window[:, :-horizon], window[:, -horizon:]
         given = np.ones((len(window), horizon, 3))
         # The command that a step starts with is the one of the row before it.

@@ -45,15 +45,14 @@ def constant(twist: Array, horizon: int, step: float) -> Array:
     """Return the poses of robots that keep a twist (B, 2): (B, H, 3)."""
     motion = np.zeros((len(twist), 1, 3))
     motion[:, 0, [0, 2]] = twist
-    poses = se2.exp(motion * (np.arange(1, horizon + 1)[:, None] * step))
-    return poses
+    return se2.exp(motion * (np.arange(1, horizon + 1)[:, None] * step))
 
 
 def scales(window: Array) -> Array:
     """Return the largest [speed [m/s], yaw rate [rad/s]] that a window speaks of: (B, 2)."""
     rows = np.concatenate(
         [window[..., TWIST], window[..., POSE_TWIST], window[..., COMMAND]], axis=1)
-    return np.maximum(np.abs(rows).max(axis=1), SLOWEST)
+    return np.asarray(np.maximum(np.abs(rows).max(axis=1), SLOWEST))
 
 
 def faded(rows: Array, memory: ArrayLike) -> Array:
@@ -64,13 +63,17 @@ def faded(rows: Array, memory: ArrayLike) -> Array:
 
 
 def commanded(window: Array, commands: Array) -> Array:
-    """Return the commands in force in the window and after it, open ones held: (B, W + H, 2)."""
+    """
+    Return the command in force from each row on, and from each future step: (B, W - 1 + H, 2).
+
+    The first future step begins at the newest row. Open commands are the last one, held.
+    """
     known = commands[..., 2] > 0.5
     steps = np.arange(1, commands.shape[1] + 1)
     newest = np.maximum.accumulate(known * steps, axis=1)  # 0: the one in force now
     plan = np.concatenate([window[:, -1:, COMMAND], commands[..., :2]], axis=1)
     ahead = np.take_along_axis(plan, newest[..., None], axis=1)
-    return np.concatenate([window[:, :, COMMAND], ahead], axis=1)
+    return np.concatenate([window[:, :-1, COMMAND], ahead], axis=1)
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,8 @@ class ConstantTurn:
     def twist(self, window: Array) -> Array:
         """Return the filtered [speed [m/s], yaw rate [rad/s]] of the newest row: (B, 2)."""
         rows = window[:, -40:]
-        measured = (1.0 - self.from_pose) * rows[..., TWIST] + self.from_pose * rows[..., POSE_TWIST]
+        measured = (1.0 - self.from_pose) * rows[..., TWIST] \
+            + self.from_pose * rows[..., POSE_TWIST]
         return faded(measured, self.memory)
 
 
@@ -129,8 +133,8 @@ class CommandReplay:
         twists = np.empty((count, horizon, 2))
         each = np.arange(count)
         for ahead in range(horizon):
-            # The command of step i holds from its row on, so it moves the robot to row i + 1.
-            at = np.clip(window.shape[1] + ahead - delay, 0.0, asked.shape[1] - 1.0)
+            # The command of row i holds from that row on, so it moves the robot to row i + 1.
+            at = np.clip(window.shape[1] - 1.0 + ahead - delay, 0.0, asked.shape[1] - 1.0)
             before = at.astype(int)
             share = (at - before)[:, None]
             after = np.minimum(before + 1, asked.shape[1] - 1)

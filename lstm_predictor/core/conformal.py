@@ -24,7 +24,7 @@ class AdaptiveScales:
     """Factors by which the error regions of C predictors at K checkpoints are widened."""
 
     def __init__(self, shape: tuple[int, int], rate: float, limits: tuple[float, float]) -> None:
-        """Start with 1; `rate` is how far one error moves a logarithm, `limits` bound the scales."""
+        """Start with 1; `rate` is how far one error moves a logarithm, `limits` bound a scale."""
         self._rate = rate
         self._limits = math.log(limits[0]), math.log(limits[1])
         self._logs = np.zeros(shape)

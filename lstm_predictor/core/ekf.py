@@ -58,7 +58,7 @@ class Ekf:
 
     def _delayed(self, asked: Array) -> Array:
         """Return for each row the command that moves the robot up to it: (B, W + H, 2)."""
-        at = np.clip(np.arange(asked.shape[1]) - 1.0 - self.delay / self.step, 0.0, None)
+        at = np.clip(np.arange(asked.shape[1] + 1) - 1.0 - self.delay / self.step, 0.0, None)
         before = np.maximum(at.astype(int), 0)
         share = (at - before)[:, None]
         after = np.minimum(before + 1, asked.shape[1] - 1)
@@ -67,7 +67,8 @@ class Ekf:
     def _filtered(self, rows: Array, goal: Array, heard: NDArray[np.bool_], scale: Array
                   ) -> tuple[tuple[Array, Array], NDArray[np.bool_]]:
         """Return velocity and gain (B, 2) after the newest row, and whether a command holds."""
-        velocity, gain = rows[:, 0, TWIST] / scale, np.ones((len(rows), 2))
+        velocity: Array = rows[:, 0, TWIST] / scale
+        gain: Array = np.ones((len(rows), 2))
         # Covariance of [velocity, gain] for each axis.
         vv, vg = np.full(velocity.shape, 0.1), np.zeros(velocity.shape)
         gg = np.full(velocity.shape, self.gain_spread ** 2)

@@ -77,7 +77,7 @@ class Pending:
             if before_ns is None or stamp_ns - before_ns > 1e9 * _LONGEST:
                 continue  # nobody saw where the robot was then
             share = (stamps - before_ns) / (stamp_ns - before_ns)
-            moved = _part_way(before, pose, share) - self._anchors[places]
+            moved = part_way(before, pose, share) - self._anchors[places]
             later = np.einsum('mij,mj->mi', self._turns[places], moved)
             errors = self._points[places, :, checkpoints].swapaxes(0, 1) - later
             errors[..., 2] = se2.wrap(errors[..., 2])
@@ -106,8 +106,8 @@ class Pending:
         return due
 
 
-def _part_way(start: Array, end: Array, share: Array) -> Array:
-    """Return poses at shares (m,) of the way, as the window interpolates them: (m, 3)."""
+def part_way(start: Array, end: Array, share: Array) -> Array:
+    """Return poses at shares (m,) of the way between two, as the window interpolates: (m, 3)."""
     change = end - start
     change[2] = se2.wrap(change[2])
     return np.asarray(start + share[:, None] * change)

@@ -140,7 +140,7 @@ def outside(rows: Array, contract: Contract) -> str:
     """Return in what a window (W, F) is unlike all that the model was trained for, or nothing."""
     largest = np.abs(rows).max(axis=0)
     for columns, limit in ((_SPEEDS, contract.max_speed), (_YAW_RATES, contract.max_yaw_rate)):
-        column = max(columns, key=largest.__getitem__)
+        column = columns[int(np.argmax(largest[columns]))]
         if limit > 0.0 and not largest[column] <= _BEYOND * limit:  # 0: nobody knows
             name, unit = FEATURES[column]
             return f'{name.replace("_", " ")} {largest[column]:.2f} {unit}, ' \

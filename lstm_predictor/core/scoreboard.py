@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import math
 
 from lstm_predictor.core import se2
+from lstm_predictor.core.pending import part_way
 from lstm_predictor.core.samples import Odometry
 
 import numpy as np
@@ -58,9 +59,8 @@ class Scoreboard:
 
 def _at(stamp_ns: int, before: Odometry, after: Odometry) -> Array:
     """Return the pose between two readings."""
-    start, end = np.array(before[1:4]), np.array(after[1:4])
-    share = (stamp_ns - before.stamp_ns) / (after.stamp_ns - before.stamp_ns)
-    return se2.compose(start, se2.exp(share * se2.log(se2.between(start, end))))
+    share = np.array([(stamp_ns - before.stamp_ns) / (after.stamp_ns - before.stamp_ns)])
+    return part_way(np.array(before[1:4]), np.array(after[1:4]), share).reshape(3)
 
 
 def _score(stamp_ns: int, predicted: Array, later: Array) -> Score:

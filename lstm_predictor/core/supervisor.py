@@ -29,10 +29,10 @@ _LONGEST = 1.0  # what one prediction may stand for in the memory [s]
 class SupervisorConfig:
     """How much the errors seen so far decide."""
 
-    memory: float = 10.0  # time after which an error counts for 37 % [s]
+    memory: float = 5.0  # time after which an error counts for 37 % [s]
     margin: float = 0.05  # by which another predictor must be better to take over [-]
     dwell: float = 1.0  # least time from one handover to the next [s]
-    least_scores: int = 20  # at a checkpoint before it decides anything
+    least_scores: int = 40  # at a checkpoint before it decides anything
     scale_rate: float = 0.05  # how far one error moves the log of its region's size [-]
     min_scale: float = 0.3  # of the model's error region [-]
     max_scale: float = 10.0  # [-]
@@ -120,6 +120,8 @@ class Supervisor:
         """
         paths = np.array([candidates[name] for name in self.names])  # (C, H, 3)
         may = (np.abs(paths) < _FARTHEST).all(axis=(1, 2))
+        finite = bool(may[0])
+        paths[~may] = math.nan
         if np.isfinite(factors).all():
             self._factors = factors
         if self._factors is None:
@@ -128,7 +130,6 @@ class Supervisor:
         scales = self._scales.values
         self._pending.add(anchor_ns, anchor, paths[:, at], self._factors[at], scales)
         costs = self._costs()
-        finite = bool(may[0])
         may[0] &= inside or not may[1:].any()
         chosen = self._handover.choose(anchor_ns, costs, may)
         widened = np.interp(self._ahead, self.checkpoints, scales[chosen])

@@ -1,4 +1,4 @@
-"""What a batch could also have been: mirrored, cut short, without IMU, commands or their future."""
+"""What a batch could also have been: mirrored, cut short, without IMU or commands."""
 
 from dataclasses import dataclass
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from lstm_predictor.learning import store
 from lstm_predictor.learning.augment import AugmentConfig, augmented
 from lstm_predictor.learning.dataset import Examples
 
@@ -14,7 +13,6 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 Array = NDArray[np.float64]
-_RELEASE = 50  # batches after which mapped pages are given back
 
 
 @dataclass(frozen=True)
@@ -72,9 +70,9 @@ class Batches(Dataset[list[Tensor]]):
         generator = torch.Generator().manual_seed(int(random.integers(2**62)))
         made = augmented(
             *whole[:3], self._sources.augment, self._sources.shortest, generator)
-        if step % _RELEASE == 0:
-            for source in self._sources.sources:
-                store.release(source.examples)
+        # A look at one window may map megabytes around it.
+        for source in self._sources.sources:
+            source.examples.release()
         return [part[self._mine] for part in (*made, whole[3])]
 
 

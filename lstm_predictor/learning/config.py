@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+from lstm_predictor.core.arx import ROWS
 from lstm_predictor.core.window import WindowConfig
 from lstm_predictor.learning.augment import AugmentConfig
 from lstm_predictor.learning.fit import OptimiserConfig
@@ -41,6 +42,13 @@ class TrainConfig:
         if self.window.length % self.optimiser.fold:
             raise ValueError(f'length of the window must be a multiple of fold '
                              f'({self.optimiser.fold}), is {self.window.length}')
+        if self.window.length < self.horizon + ROWS:
+            raise ValueError(
+                f'length of the window must be at least {self.horizon + ROWS} rows (horizon, and '
+                f'what the linear predictor reads), is {self.window.length}')
+        if self.optimiser.truncate >= self.window.length:
+            raise ValueError(f'truncate must be less than the {self.window.length} rows of the '
+                             f'window, is {self.optimiser.truncate}')
         if steps_of(HORIZONS[-1:], self.window.rate)[0] >= self.horizon:
             raise ValueError(f'horizon must reach {HORIZONS[-1]:g} s, which are scored; it is '
                              f'{self.horizon} steps at {self.window.rate:g} Hz')

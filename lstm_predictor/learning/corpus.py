@@ -84,9 +84,13 @@ def split(folder: Path, config: RecordingsConfig) -> Split:
     Return the recordings below a folder by their use.
 
     Raise BagError where there is none, ValueError for a name in the configuration that is not
-    there, or where nothing stays for training.
+    there, one that two of them have, or where nothing stays for training.
     """
-    found = {path.name: path for path in recordings.find([folder])}
+    found: dict[str, Path] = {}
+    for path in recordings.find([folder]):
+        if path.name in found:
+            raise ValueError(f'recordings: both {found[path.name]} and {path} are {path.name}')
+        found[path.name] = path
     named = (*config.validation, *config.test, *config.left_out)
     for name in named:
         if name not in found:

@@ -1,8 +1,9 @@
 """Tracks into windows with their futures, by the same window code that runs on the robot."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 import hashlib
+import mmap
 from typing import Any
 
 from lstm_predictor.core import se2
@@ -33,13 +34,26 @@ class Examples:
     def __getitem__(self, chosen: Any) -> 'Examples':
         return Examples(*(getattr(self, item.name)[chosen] for item in fields(self)))
 
+    def chunks(self) -> Iterator['Examples']:
+        """Yield all examples in parts that fit into memory."""
+        for i in range(0, len(self), _CHUNK):
+            yield self[i:i + _CHUNK]
+            self.release()
+
+    def release(self) -> None:
+        """Give back the memory of mapped pages; the next look at them reads the file again."""
+        for item in fields(self):
+            array = getattr(self, item.name)
+            if isinstance(array, np.memmap):
+                array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+
     def sha256(self) -> str:
         """Return a hash of all numbers."""
-        digest = hashlib.sha256()
-        for array in (self.windows, self.commands, self.futures):
-            for i in range(0, len(array), _CHUNK):
-                digest.update(np.ascontiguousarray(array[i:i + _CHUNK]).tobytes())
-        return digest.hexdigest()
+        digests = [hashlib.sha256() for _ in range(3)]
+        for part in self.chunks():
+            for digest, array in zip(digests, (part.windows, part.commands, part.futures)):
+                digest.update(np.ascontiguousarray(array).tobytes())
+        return hashlib.sha256(b''.join(digest.digest() for digest in digests)).hexdigest()
 
 
 def filled_window(readings: Iterable[Odometry | Imu | Command], config: WindowConfig) -> Window:

@@ -1,6 +1,6 @@
 """From a trained module to the model file and the card that goes with it."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 import subprocess
 from typing import Any

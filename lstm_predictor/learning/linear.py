@@ -1,9 +1,12 @@
 """The weights of the linear predictor, by least squares over the examples."""
 
+from collections.abc import Iterator
+
 from lstm_predictor.core import se2
-from lstm_predictor.core.arx import Arx
+from lstm_predictor.core.arx import Arx, ROWS
 from lstm_predictor.core.classical import constant_velocity, scales
 from lstm_predictor.core.window import FEATURE
+from lstm_predictor.learning.batches import Source
 from lstm_predictor.learning.dataset import Examples
 
 import numpy as np
@@ -12,7 +15,6 @@ from numpy.typing import NDArray
 import torch
 
 Array = NDArray[np.float64]
-_CHUNK = 4096
 
 
 def twists_of(futures: Array, step: float) -> Array:
@@ -31,8 +33,7 @@ def yardsticks(examples: Examples, step: float) -> Array:
     horizon = examples.futures.shape[1]
     count = int(examples.tracks.max()) + 1
     sums, windows = np.zeros((count, horizon, 2)), np.zeros(count)
-    for i in range(0, len(examples), _CHUNK):
-        part = examples[i:i + _CHUNK]
+    for part in examples.chunks():
         error = part.futures - constant_velocity(part.windows.astype(float), horizon, step)
         squares = np.stack([np.sum(error[..., :2] ** 2, axis=-1),
                             se2.wrap(error[..., 2]) ** 2], axis=-1)
@@ -42,38 +43,32 @@ def yardsticks(examples: Examples, step: float) -> Array:
     return np.sqrt(sums / np.maximum(windows, 1.0)[:, None, None] + floor ** 2)
 
 
-def fit_arx(examples: Examples, step: float, rows: int = 20, ridge: float = 1e-3,
-            shares: Array | None = None) -> Arx:
+def fit_arx(sources: list[Source], step: float, rows: int = ROWS, ridge: float = 1e-3) -> Arx:
     """
     Return the linear predictor of least squares, every track weighted by how it moves.
 
-    `ridge` is in units of the mean square of a regressor; `shares` (n,) weighs each example.
+    `ridge` is in units of the mean square of a regressor.
     """
-    horizon = examples.futures.shape[1]
+    horizon = sources[0].examples.futures.shape[1]
     arx = Arx(rows, horizon)
-    scale = yardsticks(examples, step).mean(axis=1)  # (tracks, 2)
     width = 3 * rows + horizon
     gram = {kind: np.zeros((2, width, width)) for kind in ('heard', 'blind')}
     moment = {kind: np.zeros((2, width, horizon)) for kind in gram}
     information, count = np.zeros((2, width, width)), 0
-    for i in range(0, len(examples), _CHUNK):
-        part = examples[i:i + _CHUNK]
-        with torch.no_grad():
-            seen, added = arx.regressors(
-                torch.from_numpy(np.array(part.windows)), torch.from_numpy(np.array(part.commands)))
-        x = torch.cat([seen, added], dim=2).double().numpy()  # (2, B, width)
-        y = twists_of(part.futures.astype(float), step)
-        heard = part.windows[:, -1, FEATURE['command_valid']] > 0.5
-        weight = 1.0 / scale[part.tracks] * (
-            1.0 if shares is None else np.sqrt(shares[i:i + _CHUNK, None]))
-        unit = x[:, heard] / scales(part.windows[heard].astype(float)).T[..., None]
-        information += unit.transpose(0, 2, 1) @ unit
-        count += int(heard.sum())
-        for kind, chosen in (('heard', heard), ('blind', np.ones_like(heard))):
-            for axis in range(2):
-                a = x[axis, chosen] * weight[chosen, axis, None]
-                gram[kind][axis] += a.T @ a
-                moment[kind][axis] += a.T @ (y[chosen, :, axis] * weight[chosen, axis, None])
+    for source in sources:
+        scale = source.yardsticks.mean(axis=1)  # (tracks, 2)
+        for part, share in _weighed(source):
+            x, y = _regression(arx, part, step)
+            heard = part.windows[:, -1, FEATURE['command_valid']] > 0.5
+            unit = x[:, heard] / scales(part.windows[heard].astype(float)).T[..., None]
+            information += unit.transpose(0, 2, 1) @ unit
+            count += int(heard.sum())
+            weight = np.sqrt(share)[:, None] / scale[part.tracks]
+            for kind, chosen in (('heard', heard), ('blind', np.ones_like(heard))):
+                for axis in range(2):
+                    a = x[axis, chosen] * weight[chosen, axis, None]
+                    gram[kind][axis] += a.T @ a
+                    moment[kind][axis] += a.T @ (y[chosen, :, axis] * weight[chosen, axis, None])
     level = 1e-4 * np.eye(width)
     arx.information[:] = torch.from_numpy(information / max(count, 1) + level)
     past = 3 * rows
@@ -87,6 +82,26 @@ def fit_arx(examples: Examples, step: float, rows: int = 20, ridge: float = 1e-3
             arx.given[axis, :size, h] = _solve(
                 gram['heard'][axis][:size, :size], moment['heard'][axis][:size, h], ridge)
     return arx
+
+
+def _weighed(source: Source) -> Iterator[tuple[Examples, Array]]:
+    """Yield examples and for how much each counts, part by part; all count for their share."""
+    n = len(source.examples)
+    weights = np.ones(n) if source.weights is None else source.weights
+    shares = source.share * weights / weights.sum()
+    done = 0
+    for part in source.examples.chunks():
+        yield part, shares[done:done + len(part)]
+        done += len(part)
+
+
+def _regression(arx: Arx, part: Examples, step: float) -> tuple[Array, Array]:
+    """Return regressors (2, B, K) and the twists they should explain (B, H, 2)."""
+    with torch.no_grad():
+        seen, added = arx.regressors(
+            torch.from_numpy(np.array(part.windows)), torch.from_numpy(np.array(part.commands)))
+    x = torch.cat([seen, added], dim=2).double().numpy()
+    return x, twists_of(part.futures.astype(float), step)
 
 
 def _solve(gram: Array, moment: Array, ridge: float) -> torch.Tensor:

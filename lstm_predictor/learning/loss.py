@@ -2,9 +2,9 @@
 
 import math
 
+from lstm_predictor.core.conformal import CHI2_3_90
 from lstm_predictor.core.model import MotionModel
 from lstm_predictor.learning.dataset import Examples
-from lstm_predictor.learning.metrics import CHI2_3_90
 
 import numpy as np
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from lstm_predictor.core import se2
+from lstm_predictor.core.conformal import CHI2_3_90
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,7 @@ Array = NDArray[np.float64]
 
 HORIZONS = (0.1, 0.2, 0.5, 1.0, 2.0)  # [s]
 # Quantiles of chi-square with 3 degrees of freedom (x, y, yaw).
-CHI2_3 = {50: 2.365973884375338, 90: 6.251388631170325, 95: 7.814727903251179}
-CHI2_3_90 = CHI2_3[90]
+CHI2_3 = {50: 2.365973884375338, 90: CHI2_3_90, 95: 7.814727903251179}
 
 
 def steps_of(horizons: tuple[float, ...], rate: float) -> list[int]:

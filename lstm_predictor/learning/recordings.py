@@ -82,5 +82,6 @@ def variant(track: Track, rng: np.random.Generator) -> Track:
         return Command(stamp_ns - delay_ns, *asked.tolist())
 
     most = limits * np.maximum(gain, 1.0) / pace
-    return replace(track, name=f'{track.name}, varied', readings=list(map(changed, track.readings)),
-                   max_speed=float(most[0]), max_yaw_rate=float(most[1]))
+    return replace(
+        track, name=f'{track.name}, varied', readings=list(map(changed, track.readings)),
+        max_speed=float(most[0]), max_yaw_rate=float(most[1]))

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, fields
 import hashlib
 import json
-import mmap
 from pathlib import Path
 import shutil
 import tempfile
@@ -19,7 +18,7 @@ import numpy as np
 # What decides the numbers of an example beside the configuration.
 _SOURCES = ('bags.py', 'core/se2.py', 'core/samples.py', 'core/clock.py', 'core/stream.py',
             'core/window.py', 'learning/tracks.py', 'learning/fleet.py', 'learning/dataset.py',
-            'learning/recordings.py', 'sim/*')
+            'learning/recordings.py', 'learning/mishaps.py', 'sim/*')
 
 
 def key(what: Any) -> str:
@@ -68,11 +67,3 @@ def read(folder: Path) -> Examples | None:
         name: np.memmap(folder / name, dtype=kind, mode='r', shape=tuple(shape))
         if shape[0] else np.zeros(shape, kind)
         for name, (kind, shape) in shapes.items()})
-
-
-def release(examples: Examples) -> None:
-    """Give back the memory of mapped pages; the next look at them reads the file again."""
-    for item in fields(Examples):
-        array = getattr(examples, item.name)
-        if isinstance(array, np.memmap):
-            array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]

@@ -1,6 +1,6 @@
 """One training run: examples, linear prior, network, calibration, constants of the baselines."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 _FIT_WINDOWS = 60_000  # of the fleet, for the linear prior
-_FLEET_SHARE = 0.1  # of the weight of the linear prior where there are recordings
+_FLEET_SHARE = 0.1  # of the weight of the linear prior; the recordings have theirs
 _TUNE_WINDOWS = 3000
 
 
@@ -54,12 +54,12 @@ def train(config: TrainConfig, split: Split | None, maker: Maker, machines: fit.
     """Return the model of a configuration; `split` holds the recordings, where there are any."""
     step = 1.0 / config.window.rate
     material = gathered(config, split, maker)
-    arx, weights = _prior(material, step, config)
+    corpus = _corpus(config, material, step)
+    arx = linear.fit_arx(_for_prior(corpus.sources), step)
     model = MotionModel(
         hidden=config.optimiser.hidden, horizon=config.horizon, step=step,
         cell=config.optimiser.cell, fold=config.optimiser.fold,
         truncate=config.optimiser.truncate, prior=arx)
-    corpus = _corpus(config, material, weights, step)
     model = fit.fit(model, corpus, config.optimiser, machines)
     model.recent = 0
     calibrate(model, [part for part in (
@@ -95,20 +95,26 @@ def gathered(config: TrainConfig, split: Split | None, maker: Maker) -> Material
         maker.recorded(split.validation) if split.validation else None)
 
 
-def _prior(material: Material, step: float, config: TrainConfig) -> tuple[Any, Array | None]:
-    """Return the linear predictor and how often each recorded example is drawn."""
-    thinned = material.fleet[::max(1, len(material.fleet) // _FIT_WINDOWS)]
-    if material.recorded is None:
-        return linear.fit_arx(thinned, step), None
-    weights = data.variant_weights(material.recorded, config.recordings.variants)
-    both = data.renumbered([thinned, material.recorded])
-    shares = np.concatenate([
-        np.full(len(thinned), _FLEET_SHARE / len(thinned)),
-        (1.0 - _FLEET_SHARE) * weights / weights.sum()])
-    return linear.fit_arx(both, step, shares=len(both) * shares), weights
+def _for_prior(sources: list[Source]) -> list[Source]:
+    """
+    Return the sources as the linear prior weighs them.
+
+    Of the fleet a part is enough; recordings count most, as they are: one that is fitted to
+    robots that are not there would be a weak opponent on those that are.
+    """
+    fleet, *recorded = sources
+    thinned = fleet.examples[::max(1, len(fleet.examples) // _FIT_WINDOWS)]
+    return [replace(fleet, examples=thinned, share=_FLEET_SHARE), *(
+        replace(source, share=1.0 - _FLEET_SHARE, weights=_real_alone(source.weights))
+        for source in recorded)]
 
 
-def _corpus(config: TrainConfig, material: Material, weights: Array | None, step: float) -> Corpus:
+def _real_alone(weights: Array | None) -> Array | None:
+    """Return the weights of recorded examples without those of varied ones."""
+    return None if weights is None else weights * (weights == weights.max())
+
+
+def _corpus(config: TrainConfig, material: Material, step: float) -> Corpus:
     share = config.recordings.share
 
     def source(examples: Examples, part: float, drawn: Array | None = None) -> Source:
@@ -117,6 +123,7 @@ def _corpus(config: TrainConfig, material: Material, weights: Array | None, step
     if material.recorded is None:
         learned = [source(material.fleet, 1.0)]
     else:
+        weights = data.variant_weights(material.recorded, config.recordings.variants)
         learned = [source(material.fleet, 1.0 - share), source(material.recorded, share, weights)]
     if material.recorded_validation is None:
         checked = [source(material.fleet_validation, 1.0)]
