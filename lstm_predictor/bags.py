@@ -137,6 +137,8 @@ class Recording:
         return found
 
     def _messages(self, chosen: list[Connection]) -> Iterator[Message]:
+        if not chosen:  # which the reader would take for all
+            return
         try:
             for connection, receive_ns, data in self._reader.messages(chosen):
                 yield Message(receive_ns, connection.topic, connection.msgtype, bytes(data))

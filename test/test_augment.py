@@ -99,7 +99,7 @@ def test_short_windows_are_those_of_odometry_that_began_within_them(batch, seed)
 
 def test_the_batch_that_is_given_stays_as_it_is(batch):
     kept = [part.clone() for part in batch]
-    made(batch, **{name: 1.0 for name in PLAIN})
+    made(batch, **dict.fromkeys(PLAIN, 1.0))
     for part, before in zip(batch, kept):
         assert torch.equal(part, before)
 

@@ -11,6 +11,7 @@ from lstm_predictor.core.window import WindowConfig
 from lstm_predictor.learning import dataset
 import numpy as np
 import pytest
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import get_typestore, Stores
 
 STORE = get_typestore(Stores.LATEST)
@@ -45,13 +46,19 @@ def twist(speed, yaw_rate):
     return bag_type('geometry_msgs/msg/Twist')(vector(speed), vector(z=yaw_rate))
 
 
-def message(reading, topic=None, stamped=True):
-    """Return a reading as the message that was recorded LATE after its stamp."""
+def message(reading, topic=None, stamped=True, orientation=None):
+    """
+    Return a reading as the message that was recorded LATE after its stamp.
+
+    `orientation` (x, y, z, w) stands in for the yaw.
+    """
     stamp_ns, *values = reading
     if isinstance(reading, Odometry):
         x, y, yaw, speed, yaw_rate = values
         name, topic = ODOMETRY, topic or '/odom'
-        pose = bag_type('geometry_msgs/msg/Pose')(vector(x, y, name='Point'), quaternion(yaw))
+        turned = quaternion(yaw) if orientation is None else \
+            bag_type('geometry_msgs/msg/Quaternion')(*orientation)
+        pose = bag_type('geometry_msgs/msg/Pose')(vector(x, y, name='Point'), turned)
         content = bag_type(name)(
             header(stamp_ns), 'base',
             bag_type('geometry_msgs/msg/PoseWithCovariance')(pose, np.zeros(36)),
@@ -117,6 +124,29 @@ def test_readings_are_read_as_they_were_written(bag):
         assert recording.duration == pytest.approx(39 / 20, abs=1e-6)
 
 
+KINDS = [(storage, mode) for storage in StoragePlugin for mode in CompressionMode
+         if (storage, mode) != (StoragePlugin.SQLITE3, CompressionMode.STORAGE)]
+
+
+@pytest.mark.parametrize('storage, mode', KINDS, ids=lambda kind: kind.name.lower())
+@pytest.mark.parametrize('stamped', [True, False], ids=['TwistStamped', 'Twist'])
+def test_every_kind_of_rosbag2_is_read(tmp_path, storage, mode, stamped):
+    """MCAP or SQLite, by file, by message or by chunk compressed with zstd, or not."""
+    writer = Writer(tmp_path / 'bag', version=9, storage_plugin=storage)
+    if mode is not CompressionMode.NONE:
+        writer.set_compression(mode, CompressionFormat.ZSTD)
+    connections = {}
+    with writer:
+        for one in (message(reading, stamped=stamped) for reading in drive()):
+            if one.topic not in connections:
+                connections[one.topic] = writer.add_connection(
+                    one.topic, one.msgtype, typestore=STORE)
+            writer.write(connections[one.topic], one.receive_ns, one.data)
+    with Recording(tmp_path / 'bag') as recording:
+        assert_same(recording.readings(), drive())
+        assert recording.refused == {}
+
+
 def test_messages_are_kept_byte_for_byte(bag):
     with Recording(bag) as recording:
         assert list(recording.messages()) == [message(reading) for reading in drive()]
@@ -146,6 +176,22 @@ def test_other_topics_are_not_heard(tmp_path):
     with Recording(path) as recording:
         assert_same(recording.readings(), drive())
         assert '/noise' not in recording.types()
+
+
+def test_poses_on_another_topic_are_found_or_missed_by_name(tmp_path, bag):
+    odometry = [r for r in drive() if isinstance(r, Odometry)]
+    true = [r._replace(x=r.x + 0.1, speed=0.0) for r in odometry]
+    broken = true[3]._replace(stamp_ns=START + 7, x=math.nan)
+    path = recorded(tmp_path / 'bag', [*map(message, drive()), *(
+        message(r, topic='/ground_truth') for r in [*true, broken])])
+    with Recording(path) as recording:
+        assert_same(recording.poses('/ground_truth'), true)
+    with Recording(bag) as recording:
+        with pytest.raises(BagError, match='nav_msgs/msg/Odometry on /ground_truth'):
+            recording.poses('/ground_truth')
+        with pytest.raises(BagError, match='/imu'):
+            recording.poses('/imu')
+        assert list(recording.messages_on('/ground_truth')) == []
 
 
 def test_a_recording_is_never_overwritten(bag):

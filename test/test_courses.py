@@ -2,7 +2,7 @@
 
 from hypothesis import given, strategies as st
 from lstm_predictor.core import se2
-from lstm_predictor.sim.courses import cross_track, figure_of_eight
+from lstm_predictor.sim.courses import cross_track, figure_of_eight, random_loop
 from lstm_predictor.sim.pursuit import PurePursuit
 import numpy as np
 import pytest
@@ -32,6 +32,25 @@ def test_a_figure_of_eight_turns_as_much_left_as_right():
     np.testing.assert_allclose(EIGHT.mean(axis=0), 0.0, atol=1e-9)
     assert EIGHT[:, 1].max() == pytest.approx(2.0 * RADIUS, rel=1e-3)
     assert EIGHT[100, 1] > 0.0 > EIGHT[300, 1]
+
+
+@pytest.mark.parametrize('seed', range(8))
+def test_a_random_loop_closes_starts_ahead_and_has_no_corner(seed):
+    path = random_loop(np.random.default_rng(seed), 6.0)
+    sizes = np.hypot(*steps(path).T)
+    heading = np.arctan2(*steps(path).T[::-1])
+    assert path[0] == pytest.approx([0.0, 0.0], abs=1e-9)
+    assert heading[0] == pytest.approx(0.0, abs=1e-9)
+    assert 0.6 * 6.0 < sizes.sum() < 1.7 * 6.0 and sizes.max() < 0.1
+    assert np.abs(se2.wrap(np.diff(heading, append=heading[0]))).max() < 0.5
+    other = random_loop(np.random.default_rng(seed + 100), 6.0)
+    assert np.abs(path - other).max() > 0.01
+
+
+def test_random_loops_go_round_to_both_sides():
+    sides = {np.sign(random_loop(np.random.default_rng(seed), 6.0).mean(axis=0)[1])
+             for seed in range(20)}
+    assert sides == {-1.0, 1.0}
 
 
 def test_the_distance_is_zero_on_the_path_and_between_its_points():

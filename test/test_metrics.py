@@ -3,6 +3,7 @@
 from lstm_predictor.learning import metrics
 import numpy as np
 import pytest
+from scipy.stats import chi2
 
 K = len(metrics.HORIZONS)
 
@@ -31,10 +32,12 @@ def test_heading_is_compared_on_the_circle():
     assert inside == pytest.approx((2.0 * np.pi - 6.2)**2)
 
 
-def test_the_region_of_exact_gaussian_errors_holds_90_percent():
+@pytest.mark.parametrize('level', [50, 90, 95])
+def test_the_region_of_exact_gaussian_errors_holds_what_it_should(level):
     error, factors = gaussian()
-    coverage = metrics.scores(error, np.zeros_like(error), factors)['coverage_90']
-    assert coverage == pytest.approx([0.9] * K, abs=0.006)  # four standard deviations
+    coverage = metrics.scores(error, np.zeros_like(error), factors)[f'coverage_{level}']
+    assert coverage == pytest.approx([0.01 * level] * K, abs=0.01)  # four standard deviations
+    assert metrics.CHI2_3[level] == pytest.approx(chi2.ppf(0.01 * level, 3), rel=1e-9)
 
 
 @pytest.mark.parametrize('factor, side', [(0.8, -1.0), (1.25, 1.0)])

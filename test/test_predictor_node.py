@@ -275,12 +275,14 @@ def test_diagnostics_say_who_is_published_and_how_good_everyone_is(probe, node, 
     status = feed.status('prediction')
     values = values_of(status)
     assert status.level == DiagnosticStatus.WARN
-    assert status.message.startswith(f'{expected[-1].source} is published: lstm is ')
+    assert status.message.startswith(f'{expected[-1].source} has the largest share: lstm is ')
     assert expected[-1].reason in status.message and values['source'] == expected[-1].source
     rmse = {name: float(values[f'{name}: position RMSE after 0.5 s [m]'])
             for name in ('lstm', 'constant_turn', 'arx_online')}
     assert 0.0 < rmse[expected[-1].source] < rmse['lstm']
-    for name in rmse:
+    shares = [float(values[f'{name}: share [%]']) for name in rmse]
+    assert sum(shares) == pytest.approx(100.0, abs=2.0) and shares[0] < 50.0
+    for name in (*rmse, 'published'):
         assert 0.0 <= float(values[f'{name}: inside the 90 % region after 0.5 s [%]']) <= 100.0
         assert len(values[f'{name}: heading RMSE [rad]'].split(', ')) == 5
     assert values['scored after [s]'] == '0.1, 0.2, 0.5, 1, 2'
@@ -296,7 +298,7 @@ def test_a_robot_that_the_model_was_not_trained_for_is_named(probe, node, tmp_pa
     probe.until(lambda: 'trained up to 0.05 m/s' in feed.status('prediction').message)
     status = feed.status('prediction')
     assert status.level == DiagnosticStatus.WARN
-    assert status.message.startswith(('constant_turn is', 'arx_online is'))
+    assert status.message.startswith(('constant_turn has', 'arx_online has'))
 
 
 def test_without_handover_by_parameter(probe, node, model_path):

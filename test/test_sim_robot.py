@@ -1,11 +1,13 @@
 """Laws of the simulated robot; all of them run the real physics."""
 
+from dataclasses import replace
 import math
 
 from hypothesis import given, settings, strategies as st
 from lstm_predictor.core.samples import Odometry
 from lstm_predictor.sim.actuation import approach, truncate
-from lstm_predictor.sim.readings import GroundTruth, ImuReading, JointReading
+from lstm_predictor.sim.readings import (
+    GroundTruth, IdealOdometry, ImuReading, JointReading)
 from lstm_predictor.sim.robot import Robot, RobotConfig, TippedOver
 from lstm_predictor.sim.slip_patches import SlipPatches
 import numpy as np
@@ -136,6 +138,48 @@ def test_acceleration_is_limited():
     start = robot.ground_truth().speed
     robot.advance(robot.time_ns + SECOND // 2)
     assert robot.ground_truth().speed - start == pytest.approx(0.1, rel=0.05)
+
+
+@pytest.mark.parametrize('ratio', [0.5, 2.0])
+@pytest.mark.parametrize('sign', [1.0, -1.0])
+def test_deceleration_has_a_limit_of_its_own(ratio, sign):
+    config = RobotConfig(max_acceleration=0.2, motor_lag=0.0, deceleration_ratio=ratio)
+    robot, _ = drive(config, [(2.0, sign * 0.2, 0.0)])
+    robot.command(0.0, 0.0)
+    robot.advance(robot.time_ns + SECOND // 10)
+    before = robot.ground_truth().speed
+    robot.advance(robot.time_ns + SECOND // 5)
+    slowed = sign * (before - robot.ground_truth().speed) / 0.2
+    assert slowed == pytest.approx(ratio * 0.2, rel=0.1)
+    gained, _ = drive(config, [(0.5, sign * 0.2, 0.0)])
+    assert sign * gained.ground_truth().speed == pytest.approx(0.1, rel=0.1)
+
+
+@pytest.mark.parametrize('asked', [(0.2, 0.0), (-0.2, 0.0), (0.0, 1.0)])
+def test_a_blocked_robot_is_held_and_goes_on_when_it_is_let_go(asked):
+    """It creeps: friction is soft in MuJoCo."""
+    robot, _ = drive(RobotConfig(**QUIET), [(1.0, *asked)])
+    robot.block(True)
+    robot.advance(robot.time_ns + SECOND // 5)
+    for _ in range(3):
+        readings = robot.advance(robot.time_ns + SECOND // 3)
+        truth = robot.ground_truth()
+        for speed, full in zip((truth.speed, truth.yaw_rate), asked):
+            assert abs(speed) <= 0.25 * abs(full) + 1e-3
+        assert abs(of(Odometry, readings)[-1].speed) <= 0.25 * abs(asked[0]) + 1e-3
+    robot.block(False)
+    robot.advance(robot.time_ns + SECOND)
+    truth = robot.ground_truth()
+    assert (truth.speed, truth.yaw_rate) == pytest.approx(asked, rel=0.05, abs=1e-3)
+
+
+def test_reset_lets_a_blocked_robot_go():
+    robot = Robot()
+    robot.block(True)
+    robot.reset()
+    robot.command(0.2, 0.0)
+    robot.advance(SECOND)
+    assert robot.ground_truth().speed == pytest.approx(0.2, rel=0.05)
 
 
 def test_payload_slows_a_weak_motor_as_newton_says():
@@ -288,6 +332,43 @@ def test_odometry_is_made_of_the_encoders():
     assert set(np.unique(ticks.round() % 2)) == {0.0, 1.0}
     distances = [odometry.x for odometry in of(Odometry, readings)]
     np.testing.assert_allclose(distances, 0.033 * angles.mean(axis=1), atol=1e-5)
+
+
+@pytest.mark.parametrize('source', ['wheels', 'imu'])
+def test_encoders_that_are_refreshed_seldom_make_fast_and_slow_readings(source):
+    """Read every 50 ms and refreshed every 20: steps of 40 and 60 ms that are taken for 50."""
+    _, readings = drive(RobotConfig(**QUIET, odom_rate=20.0, encoder_period=0.02,
+                                    odometry_source=source), [(4.0, 0.2, 0.0)])
+    speeds = np.array([reading.speed for reading in of(Odometry, readings)])[40:]
+    stamps = [reading.stamp_ns for reading in of(Odometry, readings)][40:]
+    fast = [stamp % 100_000_000 == 0 for stamp in stamps]  # 60 ms after the refresh before
+    np.testing.assert_allclose(speeds, np.where(fast, 1.2, 0.8) * 0.2, rtol=0.02)
+
+
+@pytest.mark.parametrize('source', ['wheels', 'imu'])
+def test_the_ideal_odometry_is_the_odometry_without_its_noise(source):
+    """Biases stay in it: nobody could know them from the commands alone."""
+    plan = [(1.0, 0.2, 1.0), (1.0, -0.1, -0.5)]
+    config = RobotConfig(**QUIET, gyro_bias=0.01, left_radius_error=0.02, encoder_period=0.02,
+                         odometry_source=source, odom_rate=20.0)
+    for noise, tolerance in ((0.0, 1e-9), (0.003, 0.02)):
+        robot = Robot(replace(config, odometry_noise=noise), seed=1, ideal=True)
+        readings = []
+        for seconds, speed, yaw_rate in plan:
+            robot.command(speed, yaw_rate)
+            readings += robot.advance(robot.time_ns + round(seconds * SECOND))
+        said, ideal = (np.array(of(kind, readings))[:, :4] for kind in (Odometry, IdealOdometry))
+        np.testing.assert_allclose(said, ideal, rtol=0.0, atol=tolerance)
+        assert noise == 0.0 or np.abs(said - ideal).max() > 1e-5
+
+
+def test_to_ask_for_the_ideal_odometry_changes_no_other_reading():
+    plain, watched = Robot(NOISY, seed=3), Robot(NOISY, seed=3, ideal=True)
+    for robot in (plain, watched):
+        robot.command(0.2, 1.0)
+    readings = watched.advance(SECOND)
+    assert [r for r in readings if not isinstance(r, IdealOdometry)] == plain.advance(SECOND)
+    assert of(IdealOdometry, readings)
 
 
 def test_twist_is_the_increment_over_the_period():

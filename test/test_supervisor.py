@@ -1,4 +1,4 @@
-"""Everyone is scored against the odometry at the time of its word, and the best one is heard."""
+"""Everyone is scored against the odometry at the time of its word, and the better one is heard."""
 
 from dataclasses import replace
 import math
@@ -13,7 +13,7 @@ import pytest
 STEP = 50_000_000  # [ns]
 HORIZON = 40
 NAMES = ('lstm', 'turn', 'arx')
-CONFIG = SupervisorConfig()
+CONFIG = SupervisorConfig(memory=5.0)
 AHEAD = 0.05 * np.arange(1, HORIZON + 1)  # [s]
 SPREAD = np.array([0.02, 0.02, 0.06])  # of an error of size 1 after a second [m], [m], [rad]
 FACTORS = np.eye(3) * SPREAD * AHEAD[:, None, None]  # right for errors of size 1
@@ -41,6 +41,7 @@ class Drive:
         self.rng = np.random.default_rng(seed)
         self.steps = 0
         self.names, self.errors, self.verdicts = [], {name: [] for name in NAMES}, []
+        self.shares = []
 
     def run(self, seconds, inside=True, **sizes):
         """Drive on; `sizes` of errors by name, 1 where not named."""
@@ -55,6 +56,7 @@ class Drive:
                 inside)
             self.verdicts.append(verdict)
             self.names.append(verdict.name)
+            self.shares.append(self.made.shares)
             for name, error in errors.items():
                 self.errors[name].append(error)
             self.steps += 1
@@ -164,48 +166,58 @@ def test_it_says_by_how_much_the_model_is_worse():
     assert drive.verdicts[0].reason == ''
 
 
-def switches(names):
-    return sum(before != after for before, after in zip(names, names[1:]))
-
-
 @pytest.mark.parametrize('seed', range(3))
-def test_noise_moves_nobody(seed):
-    alike = {'lstm': 0.3, 'turn': 0.3, 'arx': 0.3}
-    nervous = Drive(supervisor(replace(CONFIG, margin=0.0, dwell=0.0)), seed, shared=1.0)
-    assert switches(nervous.run(60.0, **alike)) > 10
-    assert set(Drive(seed=seed, shared=1.0).run(60.0, **alike)) == {'lstm'}
+def test_who_is_clearly_better_has_it_nearly_alone(seed):
+    drive = Drive(seed=seed, shared=0.1)
+    drive.run(40.0, lstm=1.0, turn=2.0, arx=2.0)
+    assert drive.shares[-1][0] > 0.95
+    drive.run(40.0, lstm=2.0, turn=2.0, arx=1.0)
+    assert drive.shares[-1][2] > 0.95
 
 
-def test_nobody_takes_over_within_the_dwell():
-    drive = Drive(supervisor(replace(CONFIG, memory=0.2, margin=0.0, dwell=3.0, least_scores=1)))
-    names = drive.run(60.0)
-    at = [i for i in range(1, len(names)) if names[i] != names[i - 1]]
-    assert len(at) > 5 and np.diff(at).min() >= 20 * 3.0
+def test_shares_are_a_mean_that_changes_slowly():
+    drive = Drive(shared=0.5)
+    for better in NAMES:
+        drive.run(15.0, **{better: 0.5})
+    shares = np.array(drive.shares)
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0)
+    assert (shares >= 0.0).all() and np.abs(np.diff(shares, axis=0)).max() < 0.2
+
+
+def test_what_is_published_lies_between_the_candidates():
+    drive = Drive()
+    drive.run(10.0)
+    for i, published in enumerate(drive.published()):
+        errors = np.array([drive.errors[name][i] for name in NAMES])
+        assert (published > errors.min(axis=0) - 1e-9).all()
+        assert (published < errors.max(axis=0) + 1e-9).all()
+
+
+def test_headings_across_the_turn_are_weighed_the_short_way():
+    made = supervisor(names=('lstm', 'turn'))
+    around = [0.0, 0.0, 2.0 * math.pi]
+    verdict = made.judge(0, pose(0.0), {'lstm': FUTURE, 'turn': FUTURE + around}, FACTORS, True)
+    np.testing.assert_allclose(verdict.poses, FUTURE, atol=1e-9)
 
 
 def test_standing_still_decides_nothing():
     """Who is right to the tenth of a millimetre is no better than who is right to the half."""
-    tiny = {'lstm': 5e-3, 'turn': 1e-3, 'arx': 1e-3}
-    assert set(Drive().run(30.0, **tiny)) == {'lstm'}
+    drive = Drive()
+    drive.run(30.0, lstm=5e-3, turn=1e-3, arx=1e-3)
+    np.testing.assert_allclose(drive.shares[-1], 1.0 / 3.0, atol=0.1)
 
 
 def test_outside_of_its_training_the_model_drives_not_for_a_moment():
     drive = Drive()
     drive.run(5.0, lstm=0.5, turn=1.0, arx=0.8)
     names = drive.run(5.0, inside=False, lstm=0.5, turn=1.0, arx=0.8)
-    assert set(names) == {'arx'} and 'trained' in drive.verdicts[-1].reason
+    assert set(names) <= {'arx', 'turn'} and 'trained' in drive.verdicts[-1].reason
+    assert all(shares[0] == 0.0 for shares in drive.shares[-100:])
     assert drive.run(0.05, lstm=0.5) == ['lstm']
 
 
 def test_outside_from_the_first_moment_another_one_drives():
     assert set(Drive().run(3.0, inside=False)) <= {'turn', 'arx'}
-
-
-def test_who_stands_in_changes_no_more_often_than_anybody():
-    drive = Drive(shared=1.0)
-    alike = {'turn': 0.3, 'arx': 0.3, 'lstm': 0.3}
-    drive.run(10.0, **alike)
-    assert switches(drive.run(60.0, inside=False, **alike)) <= 1
 
 
 @pytest.mark.parametrize('order', [('lstm', 'turn'), ('turn', 'lstm')])
@@ -247,10 +259,9 @@ def test_nine_of_ten_later_poses_lie_inside_what_is_published(size):
     assert size / 1.6 < growth[:, 0, 0].min() and growth[:, 0, 0].max() < 1.6 * size
 
 
-def test_who_takes_over_brings_its_own_scale():
+def test_regions_are_those_of_what_is_published_and_not_of_the_model():
     drive = Drive()
     drive.run(60.0, lstm=5.0, turn=1.0, arx=8.0)
-    assert drive.verdicts[-1].name == 'turn'
     widened = drive.verdicts[-1].factors[-1, 0, 0] / FACTORS[-1, 0, 0]
     assert widened == pytest.approx(1.0, abs=0.4)
 
@@ -258,7 +269,7 @@ def test_who_takes_over_brings_its_own_scale():
 def test_the_first_regions_are_those_of_the_model():
     verdict = supervisor().judge(0, pose(0.0), dict.fromkeys(NAMES, FUTURE), FACTORS, True)
     np.testing.assert_array_equal(verdict.factors, FACTORS)
-    np.testing.assert_array_equal(verdict.poses, FUTURE)
+    np.testing.assert_allclose(verdict.poses, FUTURE, atol=1e-12)
 
 
 # What must not get in.
@@ -403,8 +414,8 @@ def test_checkpoints_lie_within_the_horizon_and_reach_its_end(horizon, checkpoin
 
 
 @pytest.mark.parametrize('name, value', [
-    ('memory', 0.0), ('memory', math.inf), ('margin', -0.1), ('margin', math.nan),
-    ('dwell', -1.0), ('dwell', math.inf), ('least_scores', -1), ('scale_rate', 0.0),
+    ('memory', 0.0), ('memory', math.inf), ('sharpness', -0.1), ('sharpness', math.nan),
+    ('trial', 0.0), ('trial', math.inf), ('handicap', -1.0), ('scale_rate', 0.0),
     ('min_scale', 0.0), ('min_scale', 1.5), ('max_scale', 0.9), ('max_scale', math.inf)])
 def test_a_wrong_value_is_named(name, value):
     with pytest.raises(ValueError, match=name) as wrong:

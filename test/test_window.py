@@ -420,9 +420,9 @@ def test_the_jump_of_the_yaw_rate_where_the_yaw_wraps_never_reaches_a_row():
 # Configuration.
 
 @pytest.mark.parametrize('name, value', [
-    ('length', 1), ('shortest', 1), ('shortest', 21), *itertools.product(
-    ['rate', 'max_gap', 'command_memory', 'max_speed', 'max_yaw_rate'],
-    [0.0, -1.0, float('nan')])])
+    ('length', 1), ('shortest', 1), ('shortest', 21),
+    *itertools.product(['rate', 'max_gap', 'command_memory', 'max_speed', 'max_yaw_rate'],
+                       [0.0, -1.0, float('nan')])])
 def test_a_wrong_value_is_named(name, value):
     with pytest.raises(ValueError, match=f'{name}.*{value}'):
         replace(CONFIG, **{name: value})

@@ -15,12 +15,10 @@ from lstm_predictor.bags import BagError, Recording, Topics
 from lstm_predictor.cli.arguments import positive_integer
 from lstm_predictor.core import artifact
 from lstm_predictor.learning import metrics, recordings
-from lstm_predictor.learning.evaluate import evaluate, join, Outcome
+from lstm_predictor.learning.evaluate import evaluate, join, nothing, Outcome
 from lstm_predictor.learning.fleet import drive_job, FleetConfig, jobs
 from lstm_predictor.learning.plots import evaluation_figures
 from lstm_predictor.paths import default_model
-
-import numpy as np
 
 from tqdm import tqdm
 
@@ -36,8 +34,6 @@ def main(args: list[str] | None = None) -> int:
     try:
         artifact.load(given.model)
         outcomes = dict(_outcomes(given))
-        if not outcomes:
-            raise BagError('no recording is long enough to score a prediction')
         groups = {name: outcome.group() for name, outcome in outcomes.items()}
         print(metrics.table(groups))
         if given.json:
@@ -60,12 +56,20 @@ def _outcomes(given: argparse.Namespace) -> Iterator[tuple[str, Outcome]]:
     if given.recordings:
         folders = recordings.find(given.recordings)
         grouped: dict[str, list[Outcome]] = defaultdict(list)
-        for folder, (outcome, notes) in zip(folders, _each(_recorded, given, folders, 'bags')):
-            for note in notes:
+        left_out = []
+        for folder, (outcome, refused, reason) in zip(
+                folders, _each(_recorded, given, folders, 'bags')):
+            for note in refused:
                 print(f'{folder.name}: {note}', file=sys.stderr)
-            by = folder if given.by == 'recording' else folder.parent
-            if len(outcome):
+            by = folder.resolve() if given.by == 'recording' else folder.resolve().parent
+            if reason:
+                left_out.append(f'{folder.resolve().name} has {reason}')
+            else:
                 grouped[by.name] += [outcome]
+        if not grouped:
+            raise BagError('nothing to score: ' + '; '.join(left_out))
+        for reason in left_out:
+            print(f'left out: {reason}', file=sys.stderr)
         for name, parts in grouped.items():
             yield name, join(parts)
     if given.fleet:
@@ -75,24 +79,22 @@ def _outcomes(given: argparse.Namespace) -> Iterator[tuple[str, Outcome]]:
             yield name, join(pair[i] for pair in pairs)
 
 
-def _recorded(given: argparse.Namespace, folder: Path) -> tuple[Outcome, list[str]]:
-    """Return what came out for one recording, and what there is to say of it."""
+def _recorded(given: argparse.Namespace, folder: Path) -> tuple[Outcome, list[str], str]:
+    """Return what came out for one recording, what was refused, and why nothing came out."""
     model = _model(given.model)
     topics = Topics(given.odom_topic, given.imu_topic, given.cmd_vel_topic)
-    track, refused = recordings.read(folder, topics)
-    notes = [f'refused {count} messages on {reason}' for reason, count in refused.items()]
+    track, counts = recordings.read(folder, topics)
+    refused = [f'refused {count} messages on {reason}' for reason, count in counts.items()]
     truth = None
     if given.target == 'ground_truth':
         with Recording(folder, topics) as recording:
             try:
                 truth = recording.poses(given.ground_truth_topic)
             except BagError:
-                return _nothing(), [*notes, f'left out: nothing on {given.ground_truth_topic}']
+                return nothing(), refused, f'nothing on {given.ground_truth_topic}'
     outcome = evaluate(model, track, given.commands == 'known', truth)
-    if not len(outcome):
-        seconds = (model.contract.shortest + model.contract.horizon) / model.contract.rate
-        notes.append(f'left out: no {seconds:g} s of odometry without a gap')
-    return outcome, notes
+    seconds = (model.contract.shortest + model.contract.horizon) / model.contract.rate
+    return outcome, refused, '' if len(outcome) else f'no {seconds:g} s of odometry without a gap'
 
 
 def _simulated(given: argparse.Namespace, job: Any) -> tuple[Outcome, Outcome]:
@@ -114,14 +116,14 @@ def _model(path: Path) -> artifact.Artifact:
 _MODELS: dict[Path, artifact.Artifact] = {}
 
 
-def _nothing() -> Outcome:
-    return Outcome(np.zeros((0, len(metrics.HORIZONS), 3)), {}, {})
-
-
 def _each(work: Any, given: argparse.Namespace, items: list[Any], title: str) -> Iterator[Any]:
+    if len(items) == 1:
+        yield work(given, items[0])
+        return
     # Not fork: the parent may have threads of torch.
     with get_context('spawn').Pool(min(os.cpu_count() or 1, len(items))) as pool:
-        yield from tqdm(pool.imap(partial(work, given), items), total=len(items), desc=title)
+        yield from tqdm(pool.imap(partial(work, given), items), total=len(items), desc=title,
+                        disable=None)  # where nobody sees it
 
 
 def _arguments() -> argparse.ArgumentParser:

@@ -62,7 +62,7 @@ def replay(bag: Path, given: argparse.Namespace, contract: artifact.Contract) ->
         window = dataset.filled_window(readings, contract.window_config(*limits))
         anchors = dataset.usable_anchors(window, contract.horizon)
         if not len(anchors):
-            seconds = (contract.window + contract.horizon) / contract.rate
+            seconds = (contract.shortest + contract.horizon) / contract.rate
             raise BagError(f'recording {bag} has no {seconds:g} s of odometry without a gap')
         for reason, count in recording.refused.items():
             print(f'  refused {count} messages on {reason}')

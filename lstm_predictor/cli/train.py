@@ -23,7 +23,6 @@ from lstm_predictor.learning.fit import Machines  # noqa: E402
 from lstm_predictor.learning.fleet import tracks  # noqa: E402
 from lstm_predictor.learning.train import plain, train  # noqa: E402
 
-_TEST_ROBOTS = 40
 _TEST_SEED = 10_000
 
 
@@ -56,21 +55,22 @@ def run(config: configuration.TrainConfig, given: argparse.Namespace) -> dict[st
     maker = corpus.Maker(config.window, config.horizon, given.cache)
     names = json.dumps([plain(config), str(split)], sort_keys=True)
     folder = given.runs / hashlib.sha256(names.encode()).hexdigest()[:12]
-    print(f'checkpoints and logs in {folder}')
+    if os.environ.get('LOCAL_RANK', '0') == '0':  # not in the processes that this one starts
+        print(f'checkpoints and logs in {folder}')
     trained = train(config, split, maker, Machines(folder, given.devices, given.nodes))
     used = {} if split is None else {
         use: [path.name for path in paths] for use, paths in vars(split).items()}
     made = Run(config, trained, used, time.monotonic() - started)
-    groups = scores(Artifact(trained.model, contract_of(made)), split)
+    groups = scores(Artifact(trained.model, contract_of(made)), split, config.test_robots)
     output = given.output or Path(config.output)
     export(output, made, groups)
     print(f'wrote {output} and {output.with_suffix(".md")}')
     return groups
 
 
-def scores(artifact: Artifact, split: corpus.Split | None) -> dict[str, Any]:
+def scores(artifact: Artifact, split: corpus.Split | None, robots: int) -> dict[str, Any]:
     """Return the groups for the model card: new robots, recordings not trained on."""
-    fleet = corpus.reseeded(corpus.FleetConfig(), _TEST_ROBOTS, _TEST_SEED)
+    fleet = corpus.reseeded(corpus.FleetConfig(), robots, _TEST_SEED)
     simulated = list(tracks(fleet, os.cpu_count() or 1))
     groups = {}
     for name, known in (('fleet_open', False), ('fleet_known', True)):
@@ -87,7 +87,7 @@ def scores(artifact: Artifact, split: corpus.Split | None) -> dict[str, Any]:
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='train', description=__doc__)
-    parser.add_argument('config', type=Path, help='YAML file, such as config/train_turtlebot3.yaml')
+    parser.add_argument('config', type=Path, help='YAML file, as those in config/')
     parser.add_argument('--recordings', type=Path, metavar='DIR',
                         help='folder of rosbag2 recordings to learn from as well')
     parser.add_argument('--output', type=Path, help='model file, instead of the one in CONFIG')

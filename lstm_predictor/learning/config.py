@@ -30,13 +30,14 @@ class TrainConfig:
     window: WindowConfig = WindowConfig()
     fleet: FleetConfig = FleetConfig()
     validation_robots: int = 120  # to choose and to calibrate, of other seeds
+    test_robots: int = 40  # of the ranges that are the default, for the scores in the card
     recordings: RecordingsConfig = RecordingsConfig()  # of use where a folder of them is named
     augment: AugmentConfig = AugmentConfig()
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
 
     def __post_init__(self) -> None:
         """Raise ValueError that names the field and its value."""
-        for name in ('horizon', 'stride', 'validation_robots'):
+        for name in ('horizon', 'stride', 'validation_robots', 'test_robots'):
             if not getattr(self, name) > 0:
                 raise ValueError(f'{name} must be positive, is {getattr(self, name)}')
         if self.window.length % self.optimiser.fold:

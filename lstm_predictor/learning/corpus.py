@@ -134,6 +134,6 @@ def _recorded_examples(window: WindowConfig, horizon: int, variants: int, job: A
 
 def _in_processes(cut: Any, work: list[Any], title: str) -> Iterator[Examples]:
     # Not fork: the parent may have threads of torch.
-    with get_context('spawn').Pool(os.cpu_count() or 1) as pool:
+    with get_context('spawn').Pool(min(os.cpu_count() or 1, len(work))) as pool:
         yield from tqdm(pool.imap(cut, work, chunksize=min(4, 1 + len(work) // 8)),
                         total=len(work), desc=title)

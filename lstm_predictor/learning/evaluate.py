@@ -41,6 +41,11 @@ class Outcome:
             for name, poses in self.poses.items()})
 
 
+def nothing() -> Outcome:
+    """Return what comes out where nothing could be predicted."""
+    return Outcome(np.zeros((0, len(metrics.HORIZONS), 3)), {}, {})
+
+
 def join(outcomes: Iterable[Outcome]) -> Outcome:
     """Return the outcomes of several tracks as one; predictors that not all have are left out."""
     parts = [part for part in outcomes if len(part)]
@@ -70,6 +75,8 @@ def evaluate(artifact: Artifact, track: Track, known: bool, truth: list[Odometry
         aim = _poses_only(truth, window)
         span = contract.horizon * window.config.step_ns
         anchors = anchors[aim.without_gap(anchors, anchors + span)]
+    if not len(anchors):
+        return nothing()
     examples = dataset.examples(window, anchors, contract.horizon)
     later = examples.futures.astype(float)
     if truth is not None:
@@ -83,7 +90,7 @@ def evaluate(artifact: Artifact, track: Track, known: bool, truth: list[Odometry
             contract.classical, artifact.prior, step, known, track.delay, track.lag).items():
         poses[name] = np.concatenate(
             [predictor.predict(rows[i:i + _BATCH], given[i:i + _BATCH])
-             for i in range(0, max(len(rows), 1), _BATCH)])
+             for i in range(0, len(rows), _BATCH)])
     if track.expected:
         ideal = _poses_only([Odometry(int(e[0]), *e[1:], 0.0, 0.0) for e in track.expected],
                             window)
@@ -102,7 +109,7 @@ def evaluate(artifact: Artifact, track: Track, known: bool, truth: list[Odometry
 def _predicted(artifact: Artifact, rows: Array, given: Array) -> tuple[Array, Array]:
     """Return the model's poses (n, H, 3) and error factors (n, H, 3, 3)."""
     parts = [artifact.predict(rows[i:i + _BATCH], given[i:i + _BATCH])
-             for i in range(0, max(len(rows), 1), _BATCH)]
+             for i in range(0, len(rows), _BATCH)]
     return np.concatenate([p for p, _ in parts]), np.concatenate([f for _, f in parts])
 
 

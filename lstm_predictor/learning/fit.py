@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 import math
 from pathlib import Path
+import sys
 from typing import Any
 
 from lstm_predictor.core.model import CELLS, MotionModel
@@ -115,6 +116,7 @@ def fit(model: MotionModel, corpus: Corpus, config: OptimiserConfig, machines: M
     Return the model with the weights that did best in validation.
 
     A run that was killed goes on from the last epoch of which the folder holds a checkpoint.
+    Of several processes only the first one returns; the others have done all that they can.
     """
     lightning.seed_everything(config.seed, verbose=False)
     best = ModelCheckpoint(dirpath=machines.folder, filename='best', monitor='validation',
@@ -128,13 +130,17 @@ def fit(model: MotionModel, corpus: Corpus, config: OptimiserConfig, machines: M
         enable_progress_bar=machines.progress,
         callbacks=[best, EarlyStopping('validation', patience=config.patience),
                    *([TQDMProgressBar(refresh_rate=20)] if machines.progress else [])],
-        logger=[CSVLogger(machines.folder, name='', version='csv'),
+        # One file for every start: those from before a run was killed stay.
+        logger=[CSVLogger(machines.folder, name='csv'),
                 TensorBoardLogger(machines.folder, name='', version='tensorboard')])
     training = Training(model, corpus, config)
     last = machines.folder / 'last.ckpt'
-    trainer.fit(training, ckpt_path=str(last) if last.exists() else None)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+    try:
+        trainer.fit(training, ckpt_path=str(last) if last.exists() else None)
+    except SystemExit:  # which Lightning makes of Ctrl-C
+        raise KeyboardInterrupt from None
+    if trainer.global_rank > 0:
+        sys.exit()
     state = torch.load(best.best_model_path, weights_only=True)['state_dict']
     training.load_state_dict(state)
     return training.model.eval()

@@ -20,10 +20,12 @@ from lstm_predictor.learning.tune import tuned
 import numpy as np
 from numpy.typing import NDArray
 
+import torch
+
 Array = NDArray[np.float64]
 
 _FIT_WINDOWS = 60_000  # of the fleet, for the linear prior
-_FLEET_SHARE = 0.1  # of the weight of the linear prior; the recordings have theirs
+_FLEET_SHARE = 0.5  # of the weight of the linear prior; the recordings have the rest
 _TUNE_WINDOWS = 3000
 
 
@@ -56,6 +58,7 @@ def train(config: TrainConfig, split: Split | None, maker: Maker, machines: fit.
     material = gathered(config, split, maker)
     corpus = _corpus(config, material, step)
     arx = linear.fit_arx(_for_prior(corpus.sources), step)
+    torch.manual_seed(config.optimiser.seed)  # of the weights to begin with
     model = MotionModel(
         hidden=config.optimiser.hidden, horizon=config.horizon, step=step,
         cell=config.optimiser.cell, fold=config.optimiser.fold,

@@ -175,7 +175,8 @@ class PredictorNode(ManagedNode):
             return health.OK, 'predicting'
         level, remarks = health.OK, []
         if last.reason:
-            level, remarks = health.WARN, [f'{last.source} is published: {last.reason}']
+            level = health.WARN
+            remarks = [f'{last.source} has the largest share: {last.reason}']
         if self._predictor.config.use_imu and not last.imu_valid:
             level, remarks = health.WARN, [*remarks, 'predicting without IMU']
         if not last.command_valid:
@@ -187,8 +188,9 @@ def scores(supervisor: Supervisor, horizon: float) -> dict[str, str]:
     """Return the running errors of every predictor in words, first those nearest `horizon` [s]."""
     ahead = supervisor.checkpoints
     nearest = int(np.argmin(np.abs(ahead - horizon)))
-    errors = {name: supervisor.errors(name) for name in supervisor.names}
-    result = {}
+    errors = {name: supervisor.errors(name) for name in (*supervisor.names, 'published')}
+    result = {f'{name}: share [%]': f'{100.0 * share:.0f}'
+              for name, share in zip(supervisor.names, supervisor.shares)}
     for name, running in errors.items():
         result[f'{name}: position RMSE after {ahead[nearest]:g} s [m]'] = \
             f'{running.position[nearest]:.4f}'
