@@ -12,6 +12,7 @@ from conftest import random_examples
 from lstm_predictor.core.model import MotionModel
 from lstm_predictor.learning.augment import AugmentConfig
 from lstm_predictor.learning.batches import Batches, Corpus, Source, Sources
+from lstm_predictor.learning.dataset import Examples
 from lstm_predictor.learning.fit import fit, Machines, OptimiserConfig
 from lstm_predictor.learning.loss import loss_of
 import pytest
@@ -91,6 +92,24 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_others(tmp_path, r
     assert_same(fitted(tmp_path / 'again'), run[1])
     other = fitted(tmp_path / 'other', replace(CONFIG, seed=1))
     assert not torch.equal(other.head.weight, run[1].head.weight)
+
+
+class Watched(Examples):
+    """Remembers which of them were drawn."""
+
+    drawn = []
+
+    def __getitem__(self, chosen):
+        self.drawn.append(bytes(chosen))
+        return super().__getitem__(chosen)
+
+
+def test_every_epoch_has_batches_of_its_own(tmp_path):
+    data = corpus()
+    source = data.sources[0]
+    watched = replace(source, examples=Watched(**vars(source.examples)))
+    fitted(tmp_path, data=replace(data, sources=[watched]))
+    assert len(set(Watched.drawn)) == len(Watched.drawn) == CONFIG.epochs * CONFIG.steps
 
 
 def test_every_epoch_is_logged(run):
