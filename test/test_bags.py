@@ -315,7 +315,7 @@ def real(paths):
     """Return the parameters of a test over recordings; it is skipped where there are none."""
     missing = pytest.mark.skip(reason='shared/data is not beside the checkout')
     return pytest.mark.parametrize(
-        'path', paths or [pytest.param(None, marks=missing)], ids=lambda path: path.name)
+        'path', paths or [pytest.param(None, marks=missing)], ids=lambda path: getattr(path, 'name', 'none'))
 
 
 @real(TURTLEBOTS + OTHERS)
