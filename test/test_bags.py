@@ -315,7 +315,8 @@ def real(paths):
     """Return the parameters of a test over recordings; it is skipped where there are none."""
     missing = pytest.mark.skip(reason='shared/data is not beside the checkout')
     return pytest.mark.parametrize(
-        'path', paths or [pytest.param(None, marks=missing)], ids=lambda path: getattr(path, 'name', 'none'))
+        'path', paths or [pytest.param(None, marks=missing)],
+        ids=lambda path: path.name if path else 'none')
 
 
 @real(TURTLEBOTS + OTHERS)
