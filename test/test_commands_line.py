@@ -97,7 +97,7 @@ def assert_contract(groups, names):
     assert set(groups) == set(names)
     for group in groups.values():
         assert group['windows'] > 0 and group['horizons_s'] == HORIZONS
-        assert {'lstm', 'constant_velocity'} <= set(group['predictors'])
+        assert {'published', 'constant_velocity'} <= set(group['predictors'])
         for scores in group['predictors'].values():
             for key in ('position_rmse_m', 'heading_rmse_rad'):
                 assert len(scores[key]) == len(HORIZONS)
@@ -136,7 +136,7 @@ def test_replay_of_a_real_robot(domain, launch, tmp_path):
     assert_contract(groups, [RECORDING.name])
     predictors = groups[RECORDING.name]['predictors']
     for key in ('position_rmse_m', 'heading_rmse_rad'):
-        for ours, held in zip(predictors['lstm'][key], predictors['constant_velocity'][key]):
+        for ours, held in zip(predictors['published'][key], predictors['constant_velocity'][key]):
             assert ours < 2.0 * held, process.output
 
 

@@ -58,13 +58,13 @@ def test_table_picture_and_recordings_are_there(demo):
     numbers = json.loads((out / 'demo.json').read_text())
     for run in RUNS:
         scores = numbers['groups'][run]['predictors']
-        assert np.isfinite(scores['lstm']['position_rmse_m']).all()
+        assert np.isfinite(scores['published']['position_rmse_m']).all()
         assert f'{numbers["cross_track_rmse_m"][run]:.4f}' in printed
         assert (out / run / 'metadata.yaml').is_file()
     half_a_second = {name: np.hypot(*(
         numbers['groups'][run]['predictors'][name]['position_rmse_m'][2] for run in RUNS))
-        for name in ('lstm', 'constant_velocity')}
-    assert half_a_second['lstm'] < half_a_second['constant_velocity']
+        for name in ('published', 'constant_velocity')}
+    assert half_a_second['published'] < half_a_second['constant_velocity']
     assert (out / 'demo.png').read_bytes().startswith(b'\x89PNG')
 
 

@@ -18,21 +18,21 @@ Array = NDArray[np.float64]
 class Compared:
     """Poses at the table's horizons in the odometry's frame, (n, K, 3) each."""
 
-    lstm: Array
+    published: Array
     constant_velocity: Array
     later: Array
 
     def group(self) -> dict[str, Any]:
         """Return the errors as one group of the JSON of `evaluate`."""
         return metrics.group(len(self.later), {
-            'lstm': metrics.scores(self.lstm, self.later),
+            'published': metrics.scores(self.published, self.later),
             'constant_velocity': metrics.scores(self.constant_velocity, self.later)})
 
 
 def join(parts: list[Compared]) -> Compared:
     """Return all predictions as one."""
     return Compared(*(np.concatenate([getattr(part, name) for part in parts])
-                      for name in ('lstm', 'constant_velocity', 'later')))
+                      for name in ('published', 'constant_velocity', 'later')))
 
 
 def compare(predicted: dict[int, Array], window: Window, contract: artifact.Contract) -> Compared:
@@ -52,6 +52,6 @@ def compare(predicted: dict[int, Array], window: Window, contract: artifact.Cont
     ends = anchors[:, None] + step_ns * (np.array(chosen, dtype=np.int64) + 1)
     held = constant_velocity(window.rows(anchors), contract.horizon, 1.0 / contract.rate)
     return Compared(
-        lstm=np.stack([predicted[stamp][chosen] for stamp in anchors.tolist()]),
+        published=np.stack([predicted[stamp][chosen] for stamp in anchors.tolist()]),
         constant_velocity=se2.compose(window.poses(anchors)[:, None], held[:, chosen]),
         later=window.poses(ends))
