@@ -53,7 +53,7 @@ def test_a_fleet_is_made_once_and_is_that_of_its_robots(maker):
     before = files(maker)
     assert_same(maker.fleet(FLEET, STRIDE), made)
     assert files(maker) == before
-    other = corpus.reseeded(FLEET, robots=2, seed=9)
+    other = replace(FLEET, robots=2, seed=9)
     assert (other.robots, other.seed, other.size) == (2, 9, FLEET.size)
     assert maker.fleet(other, STRIDE).sha256() != made.sha256() and len(files(maker)) > len(before)
 

@@ -1,7 +1,32 @@
-"""Kinds of arguments that the command lines share."""
+"""What the command lines share: kinds of arguments, topics, the file with the numbers."""
 
 import argparse
+from dataclasses import fields
+import json
 import math
+from pathlib import Path
+from typing import Any
+
+from lstm_predictor.bags import Topics
+
+
+def add_topics(parser: argparse.ArgumentParser) -> None:
+    """Let the user say under which names a recording has what the predictor hears."""
+    for item in fields(Topics):
+        name = item.name.replace('_', '-')
+        parser.add_argument(
+            f'--{name}-topic', default=item.default, help=f'default: {item.default}')
+
+
+def topics_of(given: argparse.Namespace) -> Topics:
+    """Return the names that the user gave, or else the usual ones."""
+    return Topics(given.odom_topic, given.imu_topic, given.cmd_vel_topic)
+
+
+def write_groups(file: Path, groups: dict[str, Any]) -> None:
+    """Write the numbers of a table as JSON, in a folder that need not be there yet."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({'groups': groups}, indent=1))
 
 
 def positive(text: str) -> float:

@@ -4,15 +4,15 @@ import argparse
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
-import json
 from multiprocessing import get_context
 import os
 from pathlib import Path
 import sys
 from typing import Any
 
-from lstm_predictor.bags import BagError, Recording, Topics
-from lstm_predictor.cli.arguments import positive_integer
+from lstm_predictor.bags import BagError, Recording
+from lstm_predictor.cli.arguments import (
+    add_topics, positive_integer, topics_of, write_groups)
 from lstm_predictor.core import artifact
 from lstm_predictor.learning import metrics, recordings
 from lstm_predictor.learning.evaluate import evaluate, join, nothing, Outcome
@@ -37,8 +37,7 @@ def main(args: list[str] | None = None) -> int:
         groups = {name: outcome.group() for name, outcome in outcomes.items()}
         print(metrics.table(groups))
         if given.json:
-            given.json.parent.mkdir(parents=True, exist_ok=True)
-            given.json.write_text(json.dumps({'groups': groups}, indent=1))
+            write_groups(given.json, groups)
         if given.plots:
             for file in evaluation_figures(outcomes, groups, given.plots):
                 print(f'wrote {file}')
@@ -82,7 +81,7 @@ def _outcomes(given: argparse.Namespace) -> Iterator[tuple[str, Outcome]]:
 def _recorded(given: argparse.Namespace, folder: Path) -> tuple[Outcome, list[str], str]:
     """Return what came out for one recording, what was refused, and why nothing came out."""
     model = _model(given.model)
-    topics = Topics(given.odom_topic, given.imu_topic, given.cmd_vel_topic)
+    topics = topics_of(given)
     track, counts = recordings.read(folder, topics)
     refused = [f'refused {count} messages on {reason}' for reason, count in counts.items()]
     truth = None
@@ -142,9 +141,9 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument('--fleet', type=positive_integer, metavar='N',
                         help='also score on so many simulated robots')
     parser.add_argument('--seed', type=int, default=_SEED, help='of the simulated robots')
-    for name, topic in (('odom', '/odom'), ('imu', '/imu'), ('cmd-vel', '/cmd_vel'),
-                        ('ground-truth', '/ground_truth')):
-        parser.add_argument(f'--{name}-topic', default=topic, help=f'default: {topic}')
+    add_topics(parser)
+    parser.add_argument('--ground-truth-topic', default='/ground_truth',
+                        help='default: /ground_truth')
     return parser
 
 

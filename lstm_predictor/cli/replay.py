@@ -2,13 +2,12 @@
 
 import argparse
 from collections import defaultdict
-import json
 from pathlib import Path
 import sys
 import time
 
-from lstm_predictor.bags import BagError, folder_of, limits_of, Recording, Topics
-from lstm_predictor.cli.arguments import positive
+from lstm_predictor.bags import BagError, folder_of, limits_of, Recording
+from lstm_predictor.cli.arguments import add_topics, positive, topics_of, write_groups
 from lstm_predictor.cli.predictions import compare, Compared, join
 from lstm_predictor.cli.processes import NodeDied, Nodes, own_domain
 from lstm_predictor.cli.session import Session, session
@@ -44,16 +43,14 @@ def main(args: list[str] | None = None) -> int:
         return 130
     groups = {name: join(parts).group() for name, parts in scored.items()}
     print(metrics.table(groups))
-    given.json.parent.mkdir(parents=True, exist_ok=True)
-    given.json.write_text(json.dumps({'groups': groups}, indent=1))
+    write_groups(given.json, groups)
     print(f'wrote {given.json}')
     return 0
 
 
 def replay(bag: Path, given: argparse.Namespace, contract: artifact.Contract) -> Compared:
     """Play one recording and return the predictions beside what came later."""
-    topics = Topics(given.odom_topic, given.imu_topic, given.cmd_vel_topic)
-    with Recording(bag, topics) as recording:
+    with Recording(bag, topics_of(given)) as recording:
         readings = list(recording.readings())
         seen = limits_of(readings)
         limits = given.max_speed or seen[0], given.max_yaw_rate or seen[1]
@@ -128,8 +125,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument('--max-speed', type=positive,
                         help='of the robot [m/s]; default: the largest in the recording')
     parser.add_argument('--max-yaw-rate', type=positive, help='of the robot [rad/s]; likewise')
-    for name, topic in (('odom', '/odom'), ('imu', '/imu'), ('cmd-vel', '/cmd_vel')):
-        parser.add_argument(f'--{name}-topic', default=topic, help=f'default: {topic}')
+    add_topics(parser)
     return parser
 
 

@@ -14,13 +14,13 @@ from typing import Any
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 from lstm_predictor.bags import BagError  # noqa: E402
-from lstm_predictor.cli.arguments import positive_integer  # noqa: E402
+from lstm_predictor.cli.arguments import positive_integer, write_groups  # noqa: E402
 from lstm_predictor.core.artifact import Artifact, ModelFileError  # noqa: E402
 from lstm_predictor.learning import config as configuration  # noqa: E402
 from lstm_predictor.learning import corpus, evaluate, metrics, recordings  # noqa: E402
 from lstm_predictor.learning.export import contract_of, export, Run  # noqa: E402
 from lstm_predictor.learning.fit import Machines  # noqa: E402
-from lstm_predictor.learning.fleet import tracks  # noqa: E402
+from lstm_predictor.learning.fleet import FleetConfig, tracks  # noqa: E402
 from lstm_predictor.learning.train import plain, train  # noqa: E402
 
 _TEST_SEED = 10_000
@@ -36,8 +36,7 @@ def main(args: list[str] | None = None) -> int:
         groups = run(config, given)
         print(metrics.table(groups))
         if given.json:
-            given.json.parent.mkdir(parents=True, exist_ok=True)
-            given.json.write_text(json.dumps({'groups': groups}, indent=1))
+            write_groups(given.json, groups)
     except (configuration.ConfigError, ModelFileError, BagError, ValueError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
@@ -70,7 +69,7 @@ def run(config: configuration.TrainConfig, given: argparse.Namespace) -> dict[st
 
 def scores(artifact: Artifact, split: corpus.Split | None, robots: int) -> dict[str, Any]:
     """Return the groups for the model card: new robots, recordings not trained on."""
-    fleet = corpus.reseeded(corpus.FleetConfig(), robots, _TEST_SEED)
+    fleet = FleetConfig(robots=robots, seed=_TEST_SEED)
     simulated = list(tracks(fleet, os.cpu_count() or 1))
     groups = {}
     for name, known in (('fleet_open', False), ('fleet_known', True)):

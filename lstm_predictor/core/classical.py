@@ -55,6 +55,11 @@ def scales(window: Array) -> Array:
     return np.asarray(np.maximum(np.abs(rows).max(axis=1), SLOWEST))
 
 
+def constant_velocity(window: Array, horizon: int, step: float) -> Array:
+    """Return the poses of a robot that keeps its newest measured twist: (B, H, 3)."""
+    return constant(np.asarray(window[:, -1, TWIST], dtype=float), horizon, step)
+
+
 def faded(rows: Array, memory: ArrayLike) -> Array:
     """Return the mean of rows (B, W, 2), older ones by exp(-age / memory [rows]) less: (B, 2)."""
     age = np.arange(rows.shape[1])[::-1, None]
@@ -84,7 +89,7 @@ class ConstantVelocity:
 
     def predict(self, window: Array, commands: Array) -> Array:
         """Return the poses at every future step: (B, H, 3)."""
-        return constant(window[:, -1, TWIST], commands.shape[1], self.step)
+        return constant_velocity(window, commands.shape[1], self.step)
 
 
 @dataclass(frozen=True)
@@ -143,8 +148,3 @@ class CommandReplay:
             twist = np.where(heard, goal + (twist - goal) * stay, twist)
             twists[:, ahead] = 0.5 * (before_step + twist)
         return integrate(twists, self.step)
-
-
-def constant_velocity(window: Array, horizon: int, step: float) -> Array:
-    """Return the poses of a robot that keeps its newest measured twist: (B, H, 3)."""
-    return constant(np.asarray(window[:, -1, TWIST], dtype=float), horizon, step)

@@ -11,6 +11,7 @@ Every window is divided by its own largest speeds, so that one set of weights se
 """
 
 from lstm_predictor.core.arx import Arx, held
+from lstm_predictor.core.classical import SLOWEST
 from lstm_predictor.core.window import FEATURE, FEATURES
 
 import torch
@@ -35,7 +36,7 @@ class MotionModel(nn.Module):
 
     def __init__(self, hidden: int = 64, horizon: int = 40, step: float = 0.05,
                  cell: str = 'lstm', fold: int = 4, truncate: int = 0,
-                 prior: Arx | None = None, slowest: tuple[float, float] = (0.05, 0.2)) -> None:
+                 prior: Arx | None = None, slowest: tuple[float, float] = SLOWEST) -> None:
         """
         Build an untrained model, which predicts exactly its prior.
 

@@ -58,11 +58,6 @@ class Maker:
         return found
 
 
-def reseeded(config: FleetConfig, robots: int, seed: int) -> FleetConfig:
-    """Return a fleet of the same kind with other robots."""
-    return replace(config, robots=robots, seed=seed)
-
-
 def folder_stamp(folder: Path) -> list[tuple[str, int, int]]:
     """Return names, sizes and times of the files in a recording: other ones are another one."""
     return sorted((path.name, path.stat().st_size, path.stat().st_mtime_ns)

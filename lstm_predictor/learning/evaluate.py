@@ -95,15 +95,14 @@ def evaluate(artifact: Artifact, track: Track, known: bool, truth: list[Odometry
         ideal = _poses_only([Odometry(int(e[0]), *e[1:], 0.0, 0.0) for e in track.expected],
                             window)
         poses['oracle'] = _seen_from(ideal, anchors, contract.horizon)
-    regions = {'lstm': factors[:, chosen]}
-    if not known:
-        poses['published'], regions['published'] = _published(
-            artifact, window, examples, poses, factors, supervised, chosen)
     fans = [(later[i], {name: poses[name][i] for name in ('lstm', 'arx_online')})
             for i in range(len(later) // 8, len(later), max(1, len(later) // 4))]
-    return Outcome(later[:, chosen],
-                   {name: value[:, chosen] if value.shape[1] == contract.horizon else value
-                    for name, value in poses.items()}, regions, fans)
+    scored = {name: value[:, chosen] for name, value in poses.items()}
+    regions = {'lstm': factors[:, chosen]}
+    if not known:
+        scored['published'], regions['published'] = _published(
+            artifact, window, examples, poses, factors, supervised, chosen)
+    return Outcome(later[:, chosen], scored, regions, fans)
 
 
 def _predicted(artifact: Artifact, rows: Array, given: Array) -> tuple[Array, Array]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from lstm_predictor.core import se2
 from lstm_predictor.core.arx import Arx, ROWS
-from lstm_predictor.core.classical import constant_velocity, scales
+from lstm_predictor.core.classical import constant_velocity, scales, SLOWEST
 from lstm_predictor.core.window import FEATURE
 from lstm_predictor.learning.batches import Source
 from lstm_predictor.learning.dataset import Examples
@@ -39,7 +39,7 @@ def yardsticks(examples: Examples, step: float) -> Array:
                             se2.wrap(error[..., 2]) ** 2], axis=-1)
         np.add.at(sums, part.tracks, squares)
         np.add.at(windows, part.tracks, 1.0)
-    floor = 0.05 * np.arange(1, horizon + 1)[:, None] * step * [0.05, 0.2]
+    floor = 0.05 * np.arange(1, horizon + 1)[:, None] * step * np.array(SLOWEST)
     return np.sqrt(sums / np.maximum(windows, 1.0)[:, None, None] + floor ** 2)
 
 
@@ -78,7 +78,6 @@ def fit_arx(sources: list[Source], step: float, rows: int = ROWS, ridge: float =
                 gram[kind][axis][:size, :size], moment[kind][axis][:size], ridge)
         for h in range(horizon):  # a command acts on what comes after it
             size = past + h + 1
-            arx.given[axis, size:, h] = 0.0
             arx.given[axis, :size, h] = _solve(
                 gram['heard'][axis][:size, :size], moment['heard'][axis][:size, h], ridge)
     return arx

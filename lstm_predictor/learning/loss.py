@@ -33,11 +33,15 @@ def loss_of(model: MotionModel, window: Tensor, commands: Tensor, future: Tensor
 
 def negative_log_likelihood(error: Tensor, factors: Tensor) -> Tensor:
     """Return the mean negative log likelihood of errors (..., 3) given their factors."""
-    white = torch.linalg.solve_triangular(factors, error.unsqueeze(-1), upper=False)
     logs = factors.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
     # Student-like: one slip must not decide the size of the region for every window.
-    distance = white.square().sum(dim=(-2, -1))
-    return (logs + 3.5 * torch.log1p(distance / 4.0)).mean()
+    return (logs + 3.5 * torch.log1p(squared_distance(error, factors) / 4.0)).mean()
+
+
+def squared_distance(error: Tensor, factors: Tensor) -> Tensor:
+    """Return the squared distance (...) of errors (..., 3) by lower triangular factors."""
+    white = torch.linalg.solve_triangular(factors, error.unsqueeze(-1), upper=False)
+    return white.square().sum(dim=(-2, -1))
 
 
 def wrapped(error: Tensor) -> Tensor:
@@ -67,5 +71,4 @@ def _distances(model: MotionModel, examples: Examples) -> Tensor:
     window = torch.from_numpy(np.array(examples.windows))
     poses, factors = model(window, torch.zeros(len(window), model.horizon, 3))
     error = wrapped(poses - torch.from_numpy(np.array(examples.futures)))
-    white = torch.linalg.solve_triangular(factors, error.unsqueeze(-1), upper=False)
-    return white.square().sum(dim=(-2, -1)).sqrt()
+    return squared_distance(error, factors).sqrt()

@@ -88,9 +88,9 @@ def _fastest(material: Material) -> tuple[float, float]:
 def gathered(config: TrainConfig, split: Split | None, maker: Maker) -> Material:
     """Return the examples, made or as they were made before."""
     seed = 3 * config.fleet.seed
-    fleet = maker.fleet(data.reseeded(config.fleet, config.fleet.robots, seed), config.stride)
+    fleet = maker.fleet(replace(config.fleet, seed=seed), config.stride)
     validation = maker.fleet(
-        data.reseeded(config.fleet, config.validation_robots, seed + 1), config.stride)
+        replace(config.fleet, robots=config.validation_robots, seed=seed + 1), config.stride)
     if split is None:
         return Material(fleet, validation, None, None)
     return Material(
