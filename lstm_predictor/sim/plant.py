@@ -14,6 +14,8 @@ _STEP = STEP_NS * 1e-9  # [s]
 _SETTLING = 0.5  # [s] in which the robot sinks into its contacts
 _SIDES = ('left', 'right')
 _BLOCKING = 20.0  # [N m] friction of a wheel that is held
+# A wheel that is held gives way so little; MuJoCo's friction creeps at a tenth of the speed.
+_HELD = (0.9999, 0.9999)  # the impedance (d0, d_width) of its friction [-]
 
 
 class Inertial(NamedTuple):
@@ -41,7 +43,8 @@ class Plant:
         self._friction = [self._model.geom_friction[geom] for geom in geoms]
         self._nominal_friction = config.friction
         self._wheel_friction = self._model.dof_frictionloss[6:]
-        self._free_friction = self._wheel_friction.copy()
+        self._wheel_impedance = self._model.dof_solimp[6:, :2]
+        self._free = self._wheel_friction.copy(), self._wheel_impedance.copy()
         self._half_separation = float(self._model.body('left_wheel').pos[1])  # [m]
         self._qpos, self._qvel = data.qpos, data.qvel
         self._reference, self._slope = data.act, data.ctrl
@@ -93,7 +96,9 @@ class Plant:
 
     def block(self, blocked: bool) -> None:
         """Hold the wheels harder than the motors turn them, or let them go."""
-        self._wheel_friction[:] = _BLOCKING if blocked else self._free_friction
+        friction, impedance = self._free
+        self._wheel_friction[:] = _BLOCKING if blocked else friction
+        self._wheel_impedance[:] = _HELD if blocked else impedance
 
     def wheel_positions(self) -> tuple[tuple[float, float], tuple[float, float]]:
         """Return where on the floor the left and the right wheel stand, x and y [m]."""
