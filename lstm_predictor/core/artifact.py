@@ -22,7 +22,7 @@ import torch
 
 Array = NDArray[np.float64]
 
-SCHEMA = 2
+SCHEMA = 3
 _EXTRA = 'contract.json'
 _TOLERANCE = 1e-4  # of golden outputs, relative: other processors round otherwise
 
@@ -73,17 +73,39 @@ class Artifact:
         """Return the linear predictor inside the model: window and commands in, twists out."""
         return self._module.prior
 
-    def predict(self, window: ArrayLike, commands: ArrayLike) -> tuple[Array, Array]:
+    def predict(self, window: ArrayLike, commands: ArrayLike, memory: ArrayLike | None = None
+                ) -> tuple[Array, Array]:
         """
         Return poses (B, H, 3) and error factors (B, H, 3, 3), body frame of the newest row.
 
-        `window` is (B, W, F), `commands` (B, H, 3) with [speed [m/s], yaw rate [rad/s], given].
+        `window` is (B, W, F), `commands` (B, H, 3) with [speed [m/s], yaw rate [rad/s], given],
+        `memory` (B, 2, M, 4) what `learn` made of the robot's earlier windows.
         """
         with torch.inference_mode():
-            poses, factors = self._module(
-                torch.as_tensor(np.asarray(window), dtype=torch.float32),
-                torch.as_tensor(np.asarray(commands), dtype=torch.float32))
+            if memory is None:
+                poses, factors = self._module(_tensor(window), _tensor(commands))
+            else:
+                poses, factors = self._module.informed(
+                    _tensor(window), _tensor(commands), _tensor(memory))
         return poses.double().numpy(), factors.double().numpy()
+
+    def blank(self) -> Array:
+        """Return the memory (1, 2, M, 4) of a robot of which nothing is known."""
+        return np.asarray(self._module.blank(1).numpy())
+
+    def learn(self, window: ArrayLike, rows: int, memory: ArrayLike) -> Array:
+        """Return the memory with the newest `rows` of a robot's window (1, W, F) added."""
+        with torch.inference_mode():
+            learned = self._module.learn(
+                _tensor(window), torch.tensor([rows]), _tensor(memory))
+        return np.asarray(learned.numpy())
+
+    def timing(self, window: ArrayLike, memory: ArrayLike) -> tuple[float, float, float]:
+        """Return dead time, lag of the speed and lag of the yaw rate [s] of a robot."""
+        with torch.inference_mode():
+            delay, speed, yaw_rate = self._module.timing(
+                _tensor(window), _tensor(memory))[0].tolist()
+        return delay, speed, yaw_rate
 
 
 def open_commands(count: int, horizon: int) -> Array:
@@ -147,6 +169,10 @@ def load(path: Path, sha256: str = '') -> Artifact:
 def file_sha256(path: Path) -> str:
     """Return the hash of a file as 64 hexadecimal digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _tensor(values: ArrayLike) -> torch.Tensor:
+    return torch.as_tensor(np.asarray(values), dtype=torch.float32)
 
 
 def _contract(path: Path, text: str | bytes) -> Contract:

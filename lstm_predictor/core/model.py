@@ -1,10 +1,11 @@
 """
 The recurrent model: it corrects a physical prior and says how sure it is.
 
-The prior is a linear predictor (`arx.py`), fitted before the network. An encoder reads the window,
-some rows at a time; a decoder reads the future commands with their flag (1 given, 0 open) and
-says by how much the twist of every future step differs from the prior. Poses follow by
-integration on SE(2).
+There are two priors: a linear predictor fitted before the network (`arx.py`), the same for every
+robot, and what a bank of dead times and lags makes of this window (`response.py`). An encoder
+reads the window, some rows at a time; a decoder reads the future commands with their flag
+(1 given, 0 open) and says which prior holds at every future step and by how much the twist
+differs from it. Poses follow by integration on SE(2).
 
 Every window is divided by its own largest speeds, so that one set of weights serves a robot of
 0.2 m/s and one of 5 m/s. All of it, scaling included, is inside the archive.
@@ -12,6 +13,7 @@ Every window is divided by its own largest speeds, so that one set of weights se
 
 from lstm_predictor.core.arx import Arx, held
 from lstm_predictor.core.classical import SLOWEST
+from lstm_predictor.core.response import Found, Response
 from lstm_predictor.core.window import FEATURE, FEATURES
 
 import torch
@@ -27,7 +29,7 @@ _SPEEDS = [FEATURE[name] for name in ('speed', 'pose_speed', 'command_speed')]
 _YAW_RATES = [FEATURE[name] for name in ('yaw_rate', 'pose_yaw_rate', 'command_yaw_rate')]
 _COMMANDS = [FEATURE[name] for name in ('command_speed', 'command_yaw_rate')]
 _CHOLESKY = 6  # numbers in a lower triangle of 3 x 3
-_PLAN = 7  # numbers that the decoder reads per step
+_PLAN = 17  # numbers that the decoder reads per step
 _BACK = (1, 10, 20)  # steps ahead for which the prior is tried out inside the window
 
 
@@ -38,7 +40,7 @@ class MotionModel(nn.Module):
                  cell: str = 'lstm', fold: int = 4, truncate: int = 0,
                  prior: Arx | None = None, slowest: tuple[float, float] = SLOWEST) -> None:
         """
-        Build an untrained model, which predicts exactly its prior.
+        Build an untrained model, which predicts exactly the mean of its priors.
 
         `horizon` is in steps of `step` [s]; the encoder reads `fold` rows at a time; in training
         gradients flow back through the newest `truncate` rows alone (0: through all); windows
@@ -55,10 +57,11 @@ class MotionModel(nn.Module):
         self.recent = truncate // fold  # steps of the encoder
         self.back = list(_BACK)
         self.prior = Arx(horizon=horizon) if prior is None else prior
+        self.response = Response(step)
         self.encoder = CELLS[cell](
-            fold * (len(FEATURES) + 2 * len(_BACK)), hidden, batch_first=True)
+            fold * (len(FEATURES) + 2 * len(_BACK) + 2), hidden, batch_first=True)
         self.decoder = CELLS[cell](_PLAN, hidden, batch_first=True)
-        self.head = nn.Linear(hidden, 2 + _CHOLESKY)
+        self.head = nn.Linear(hidden, 4 + _CHOLESKY)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
         self.register_buffer('slowest', torch.tensor(slowest))
@@ -78,19 +81,49 @@ class MotionModel(nn.Module):
         `commands` is [speed [m/s], yaw rate [rad/s], 1 given or 0 open] per step. The covariance
         of the error in [x [m], y [m], yaw [rad]], axes of that same frame, is L L^T.
         """
+        poses, factors = self.informed(
+            window, commands, self.response.blank(window.shape[0]))
+        return poses, factors
+
+    @torch.jit.export
+    def learn(self, window: Tensor, rows: Tensor, memory: Tensor) -> Tensor:
+        """Return the memory of each robot with the newest `rows` (B,) of its window added."""
+        nothing = torch.zeros(window.shape[0], 1, 3)
+        return self.response.learn(window, self.scale(window, nothing), rows, memory)
+
+    @torch.jit.export
+    def blank(self, count: int) -> Tensor:
+        """Return the memories of robots of which nothing is known."""
+        return self.response.blank(count)
+
+    @torch.jit.export
+    def timing(self, window: Tensor, memory: Tensor) -> Tensor:
+        """Return dead time, lag of the speed and of the yaw rate [s] (B, 3)."""
+        nothing = torch.zeros(window.shape[0], 1, 3)
+        found = self.response(window, nothing, self.scale(window, nothing), memory)
+        return torch.cat([found.delay.unsqueeze(1), found.lag], dim=1)
+
+    @torch.jit.export
+    def informed(self, window: Tensor, commands: Tensor, memory: Tensor
+                 ) -> tuple[Tensor, Tensor]:
+        """Return the same as `forward`, knowing also what was learned before the window."""
         scale = self.scale(window, commands)  # (B, 2)
         prior = self.prior(window, commands)  # (B, H, 2)
-        rows = self.folded(window, scale)
+        found = self.response(window, commands, scale, memory)
+        rows = self.folded(window, scale, found)
         if self.recent > 0:
             with torch.no_grad():
                 _, past = self.encoder(rows[:, :-self.recent])
             _, state = self.encoder(rows[:, -self.recent:], past)
         else:
             _, state = self.encoder(rows)
-        decoded, _ = self.decoder(self.plan(window, commands, prior, scale), state)
-        out = self.head(decoded)  # (B, H, 8)
-        twists = prior + out[:, :, :2] * scale.unsqueeze(1)
-        return self.integrate(twists), self._factor(out[:, :, 2:], scale)
+        decoded, _ = self.decoder(self.plan(window, commands, prior, scale, found, memory), state)
+        out = self.head(decoded)  # (B, H, 10)
+        per_step = scale.unsqueeze(1)
+        replayed = found.twists * per_step
+        twists = replayed + torch.sigmoid(out[:, :, 2:4]) * (prior - replayed) \
+            + out[:, :, :2] * per_step
+        return self.integrate(twists), self._factor(out[:, :, 4:], scale)
 
     def scale(self, window: Tensor, commands: Tensor) -> Tensor:
         """Return the largest [speed [m/s], yaw rate [rad/s]] that a window speaks of: (B, 2)."""
@@ -100,13 +133,13 @@ class MotionModel(nn.Module):
         planned = (commands[:, :, :2] * commands[:, :, 2:3]).abs().amax(dim=1)
         return torch.maximum(torch.maximum(seen, planned), self.slowest)
 
-    def folded(self, window: Tensor, scale: Tensor) -> Tensor:
+    def folded(self, window: Tensor, scale: Tensor, found: Found) -> Tensor:
         """Return the scaled window with `fold` rows in one: (B, W / fold, fold F)."""
         unit = torch.ones_like(window)
         unit[:, :, self.linear] = scale[:, 0].reshape(-1, 1, 1)
         unit[:, :, self.angular] = scale[:, 1].reshape(-1, 1, 1)
         missed = self.missed(window) / scale.repeat_interleave(len(self.back), 1).unsqueeze(1)
-        rows = torch.cat([window / unit, missed], dim=2)
+        rows = torch.cat([window / unit, missed, found.missed], dim=2)
         return rows.reshape(rows.shape[0], -1, self.fold * rows.shape[2])
 
     def missed(self, window: Tensor) -> Tensor:
@@ -130,14 +163,20 @@ class MotionModel(nn.Module):
                 result.append(nn.functional.pad(error, (start + ahead, 0)))
         return torch.stack(result, dim=2)
 
-    def plan(self, window: Tensor, commands: Tensor, prior: Tensor, scale: Tensor) -> Tensor:
-        """Return what is known of each future step, scaled: (B, H, 7)."""
+    def plan(self, window: Tensor, commands: Tensor, prior: Tensor, scale: Tensor,
+             found: Found, memory: Tensor) -> Tensor:
+        """Return what is known of each future step, scaled: (B, H, 17)."""
         given = commands[:, :, 2:3]
         per_step = scale.unsqueeze(1)
         last = window[:, -1, self.commanded]
         changed = (held(commands, last) - last.unsqueeze(1)) / per_step
         asked = commands[:, :, :2] * given / per_step
-        return torch.cat([asked, changed, given, prior / per_step], dim=2)
+        known = torch.log1p(memory[:, :, 0, 3]).mean(dim=1, keepdim=True)
+        robot = torch.cat([found.delay.unsqueeze(1), found.lag, found.gain, 0.2 * found.left,
+                           0.2 * known], dim=1)  # (B, 8)
+        return torch.cat([
+            asked, changed, given, prior / per_step, found.twists,
+            robot.unsqueeze(1).expand(-1, commands.shape[1], -1)], dim=2)
 
     def integrate(self, twists: Tensor) -> Tensor:
         """Return the poses after steps of constant twist (B, H, 2): (B, H, 3)."""

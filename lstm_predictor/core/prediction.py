@@ -1,6 +1,7 @@
 """What is predicted: poses with their errors, in the odometry's frame."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from lstm_predictor.core import se2
 from lstm_predictor.core.window import FEATURE
@@ -18,6 +19,7 @@ class Prediction:
     """Where the robot will be at each step of the horizon, in the odometry's frame."""
 
     anchor_ns: int  # stamp of the newest odometry it is made of
+    anchor: Array  # that odometry's pose (3,)
     stamps_ns: NDArray[np.int64]  # (H,)
     poses: Array  # [x [m], y [m], yaw [rad]], (H, 3)
     covariances: Array  # of the error of `poses`, axes of the odometry's frame, (H, 3, 3)
@@ -27,20 +29,46 @@ class Prediction:
     command_valid: bool  # whether the newest row had a command
     source: str = 'lstm'  # the predictor it is from
     reason: str = ''  # what speaks against the model; empty: nothing
+    takes_effect: float = 0.0  # time until a command given now moves the robot [s]
 
     def is_finite(self) -> bool:
         """Return whether every number can be published."""
         return all(bool(np.isfinite(array).all()) for array in (
             self.poses, self.covariances, self.twists, self.twist_stds))
 
+    def at(self, ahead: float) -> 'Step':
+        """Return what is predicted for a time [s] after the anchor, at most the last step."""
+        first = self.stamps_ns[0] - self.anchor_ns
+        place = min(max(1e9 * ahead / first, 0.0), float(len(self.poses)))
+        before = min(int(place), len(self.poses) - 1)
+        share = place - before
+        start = self.poses[before - 1] if before else self.anchor
+        spread = self.covariances[before - 1] if before else np.zeros((3, 3))
+        moved = se2.log(se2.between(start, self.poses[before]))
+        return Step(
+            self.anchor_ns + round(place * first), se2.compose(start, se2.exp(share * moved)),
+            spread + share * (self.covariances[before] - spread), self.twists[before],
+            self.twist_stds[before])
+
+
+class Step(NamedTuple):
+    """What is predicted for one time, in the odometry's frame."""
+
+    stamp_ns: int
+    pose: Array  # [x [m], y [m], yaw [rad]], (3,)
+    covariance: Array  # of the error of `pose`, axes of the odometry's frame, (3, 3)
+    twist: Array  # body frame of `pose`, [vx [m/s], vy [m/s], yaw rate [rad/s]], (3,)
+    twist_std: Array  # standard deviation of `twist`, (3,)
+
 
 def in_odometry_frame(anchor_ns: int, step_ns: int, anchor: Array, rows: Array, poses: Array,
-                      factors: Array, source: str = 'lstm', reason: str = '') -> Prediction:
+                      factors: Array, source: str = 'lstm', reason: str = '',
+                      takes_effect: float = 0.0) -> Prediction:
     """
     Return the answer for one window as a prediction in the odometry's frame.
 
     `anchor` is the newest pose (3,), `rows` the window (W, F), `poses` (H, 3) and `factors`
-    (H, 3, 3) are in the body frame of that pose, `source` and `reason` as in Prediction.
+    (H, 3, 3) are in the body frame of that pose, the others as in Prediction.
     """
     step = 1e-9 * step_ns
     moved = se2.between(np.concatenate([np.zeros((1, 3)), poses[:-1]]), poses)
@@ -52,6 +80,7 @@ def in_odometry_frame(anchor_ns: int, step_ns: int, anchor: Array, rows: Array, 
     grown = np.diff(stds, axis=0, prepend=0.0) / step
     return Prediction(
         anchor_ns=anchor_ns,
+        anchor=anchor,
         stamps_ns=anchor_ns + step_ns * np.arange(1, len(poses) + 1, dtype=np.int64),
         poses=se2.compose(anchor, poses),
         covariances=covariances,
@@ -60,4 +89,5 @@ def in_odometry_frame(anchor_ns: int, step_ns: int, anchor: Array, rows: Array, 
         imu_valid=bool(rows[-1, FEATURE['imu_valid']]),
         command_valid=bool(rows[-1, FEATURE['command_valid']]),
         source=source,
-        reason=reason)
+        reason=reason,
+        takes_effect=takes_effect)

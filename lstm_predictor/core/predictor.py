@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from lstm_predictor.core import baselines
 from lstm_predictor.core.artifact import Artifact, Contract, open_commands
 from lstm_predictor.core.prediction import in_odometry_frame, Prediction
+from lstm_predictor.core.response import rows_between
 from lstm_predictor.core.samples import BadMessage, Command, Imu, Odometry
 from lstm_predictor.core.supervisor import Supervisor, SupervisorConfig
 from lstm_predictor.core.window import FEATURE, FEATURES, Window
@@ -16,6 +17,8 @@ Array = NDArray[np.float64]
 
 HANDED_TO = ('constant_turn', 'arx_online')  # the predictors that may stand in for the model
 
+# The part of a lag that is waited for as if it were dead time.
+_LAG_SHARE = 0.5
 _EARLY = 0.25  # part of a step by which a message may come before its step is due
 # The model divides by the largest speeds of its window, so a little beyond is no other world.
 _BEYOND = 1.5  # times the largest in training [-]
@@ -62,6 +65,8 @@ class Predictor:
         self._turn = baselines.constant_turn(contract.classical, step)
         self._adapted = baselines.arx_online(contract.classical, artifact.prior, step)
         self._open = open_commands(1, contract.horizon)
+        self._memory = artifact.blank()
+        self._learned_ns: int | None = None
         self._due_ns: int | None = None
 
     def reset(self) -> None:
@@ -69,6 +74,8 @@ class Predictor:
         self.window.reset()
         self.supervisor.reset()
         self._adapted.reset()
+        self._memory = self.artifact.blank()
+        self._learned_ns = None
         self._due_ns = None
 
     def add(self, reading: Odometry | Imu | Command) -> bool:
@@ -112,14 +119,31 @@ class Predictor:
         """Return the prediction from the window that ends at a covered stamp [ns]."""
         anchors = np.array([anchor_ns], dtype=np.int64)
         rows = self.window.rows(anchors)
-        poses, factors = self.artifact.predict(rows, self._open)
+        self._learn(anchor_ns, rows)
+        poses, factors = self.artifact.predict(rows, self._open, self._memory)
         candidates = {'lstm': poses[0], **(self._stand_ins(rows) if self.config.handover else {})}
         unlike = outside(rows[0], self.artifact.contract)
         anchor = self.window.poses(anchors)[0]
         verdict = self.supervisor.judge(anchor_ns, anchor, candidates, factors[0], not unlike)
         return in_odometry_frame(
             anchor_ns, self.window.config.step_ns, anchor, rows[0], verdict.poses,
-            verdict.factors, verdict.name, unlike or verdict.reason)
+            verdict.factors, verdict.name, unlike or verdict.reason,
+            self._takes_effect(rows))
+
+    def _learn(self, anchor_ns: int, rows: Array) -> None:
+        """Add to the memory what the window (1, W, F) has that the last one had not."""
+        earlier_ns = self._learned_ns
+        before = [] if earlier_ns is None else [earlier_ns]
+        new = rows_between(np.array([*before, anchor_ns]), self.window.config.step_ns)[-1]
+        learned = self.artifact.learn(rows, int(new), self._memory)
+        if np.isfinite(learned).all():
+            self._memory = learned
+        self._learned_ns = anchor_ns
+
+    def _takes_effect(self, rows: Array) -> float:
+        """Return the time [s] until a command given now moves the robot."""
+        delay, *lags = self.artifact.timing(rows, self._memory)
+        return delay + _LAG_SHARE * float(np.mean(lags))
 
     def _stand_ins(self, rows: Array) -> dict[str, Array]:
         """Return the paths (H, 3) of the classical predictors from a window (1, W, F)."""

@@ -24,6 +24,7 @@ class AugmentConfig:
     no_imu_share: float = 0.4  # as if there were no IMU
     no_command_share: float = 0.05  # as if no command had been heard
     short_share: float = 0.3  # as if odometry had begun within the window
+    no_memory_share: float = 0.3  # as if nothing had been driven before the window
 
     def __post_init__(self) -> None:
         """Raise ValueError that names the field and its value."""
@@ -32,8 +33,9 @@ class AugmentConfig:
                 raise ValueError(f'{name} must be a share from 0 to 1, is {value}')
 
 
-def augmented(window: Tensor, commands: Tensor, future: Tensor, config: AugmentConfig,
-              shortest: int, random: Generator | None = None) -> tuple[Tensor, Tensor, Tensor]:
+def augmented(window: Tensor, commands: Tensor, future: Tensor, memory: Tensor,
+              config: AugmentConfig, shortest: int, random: Generator | None = None
+              ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return a batch, half of it mirrored, some of it as if less were known."""
     n, horizon = commands.shape[:2]
     rows = window.shape[1]
@@ -53,4 +55,7 @@ def augmented(window: Tensor, commands: Tensor, future: Tensor, config: AugmentC
                         torch.randint(1, horizon, (n,), generator=random))
     until = torch.where(kind < config.open_share, torch.zeros_like(until), until)
     given = (torch.arange(horizon) < until[:, None])[:, :, None]
-    return window, commands * given, future
+    # The memory is the same for left and right. Who has driven for less than a window has none.
+    forgets = (torch.rand(n, generator=random) < config.no_memory_share) | (begin > 0)
+    memory = memory * ~forgets[:, None, None, None]
+    return window, commands * given, future, memory

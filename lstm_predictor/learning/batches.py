@@ -42,7 +42,7 @@ class Corpus(Sources):
 
 
 class Batches(Dataset[list[Tensor]]):
-    """The batches of one epoch: windows, commands, futures, yardsticks, of one process."""
+    """The batches of one epoch, each as `loss_of` takes it, of one process."""
 
     def __init__(self, sources: Sources, seed: int, epoch: int, steps: int, size: int,
                  rank: int = 0, processes: int = 1) -> None:
@@ -69,11 +69,11 @@ class Batches(Dataset[list[Tensor]]):
         whole = [torch.from_numpy(np.concatenate(parts)) for parts in zip(*drawn)]
         generator = torch.Generator().manual_seed(int(random.integers(2**62)))
         made = augmented(
-            *whole[:3], self._sources.augment, self._sources.shortest, generator)
+            *whole[:4], self._sources.augment, self._sources.shortest, generator)
         # A look at one window may map megabytes around it.
         for source in self._sources.sources:
             source.examples.release()
-        return [part[self._mine] for part in (*made, whole[3])]
+        return [part[self._mine] for part in (*made, whole[4])]
 
 
 def _draw(source: Source, edges: Array | None, count: int, random: np.random.Generator
@@ -86,4 +86,4 @@ def _draw(source: Source, edges: Array | None, count: int, random: np.random.Gen
     chosen.sort()
     part = source.examples[chosen]
     return [np.asarray(part.windows), np.asarray(part.commands), np.asarray(part.futures),
-            source.yardsticks[part.tracks].astype(np.float32)]
+            np.asarray(part.memory), source.yardsticks[part.tracks].astype(np.float32)]

@@ -7,12 +7,16 @@ import mmap
 from typing import Any
 
 from lstm_predictor.core import se2
+from lstm_predictor.core.classical import scales
+from lstm_predictor.core.response import Response, rows_between
 from lstm_predictor.core.samples import Command, Imu, Odometry
 from lstm_predictor.core.window import FEATURES, Window, WindowConfig
 from lstm_predictor.learning.tracks import Track
 
 import numpy as np
 from numpy.typing import NDArray
+
+import torch
 
 Floats = NDArray[np.float32]
 _CHUNK = 4096  # windows that are made at once, to bound memory
@@ -27,6 +31,7 @@ class Examples:
     futures: Floats  # pose at each future step [x [m], y [m], yaw [rad]], (n, H, 3)
     anchors_ns: NDArray[np.int64]  # stamp of the newest row, (n,)
     tracks: NDArray[np.int32]  # number of the track, not falling, (n,)
+    memory: Floats  # what was learned of the robot up to the newest row, (n, 2, M, 4)
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -115,16 +120,36 @@ def _examples(window: Window, anchors_ns: NDArray[np.int64], horizon: int, numbe
     steps = np.arange(1, horizon + 1, dtype=np.int64) * step_ns
     ends = anchors_ns[:, None] + steps  # (n, H)
     start = window.poses(anchors_ns)[:, None]
+    windows = window.rows(anchors_ns).astype(np.float32)
     return Examples(
-        windows=window.rows(anchors_ns).astype(np.float32),
+        windows=windows,
         commands=window.commands_at(ends - step_ns)[..., [0, 1, 3]].astype(np.float32),
         futures=se2.between(start, window.poses(ends)).astype(np.float32),
         anchors_ns=anchors_ns,
-        tracks=np.full(len(anchors_ns), number, dtype=np.int32))
+        tracks=np.full(len(anchors_ns), number, dtype=np.int32),
+        memory=memories(windows, anchors_ns, step_ns))
+
+
+def memories(windows: Floats, anchors_ns: NDArray[np.int64], step_ns: int) -> Floats:
+    """Return what was learned of one robot up to each of its windows (n, W, F): (n, 2, M, 4)."""
+    response = Response(1e-9 * step_ns)
+    rows = rows_between(anchors_ns, step_ns)
+    with torch.inference_mode():
+        added = [response.evidence(
+            torch.from_numpy(windows[i:i + _CHUNK]),
+            torch.from_numpy(scales(windows[i:i + _CHUNK].astype(float))).float(),
+            torch.from_numpy(rows[i:i + _CHUNK])) for i in range(0, len(windows), _CHUNK)]
+        memory = response.blank(1)
+        kept = []
+        for part in (one for many in added for one in many):
+            memory = response.remember(memory, part)
+            kept.append(memory)
+    return torch.cat([response.blank(0), *kept]).numpy()
 
 
 def empty(length: int, horizon: int) -> Examples:
     """Return no examples of windows of `length` rows and futures of `horizon` steps."""
     return Examples(
         np.zeros((0, length, len(FEATURES)), np.float32), np.zeros((0, horizon, 3), np.float32),
-        np.zeros((0, horizon, 3), np.float32), np.zeros(0, np.int64), np.zeros(0, np.int32))
+        np.zeros((0, horizon, 3), np.float32), np.zeros(0, np.int64), np.zeros(0, np.int32),
+        Response().blank(0).numpy())

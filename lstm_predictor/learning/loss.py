@@ -15,7 +15,7 @@ _REGION_WEIGHT = 0.05  # of the fit of the error factors beside that of the pose
 
 
 def loss_of(model: MotionModel, window: Tensor, commands: Tensor, future: Tensor,
-            yardstick: Tensor) -> Tensor:
+            memory: Tensor, yardstick: Tensor) -> Tensor:
     """
     Return the mean loss of a batch.
 
@@ -23,7 +23,7 @@ def loss_of(model: MotionModel, window: Tensor, commands: Tensor, future: Tensor
     in that track at that step, so that every robot and every horizon counts the same; the error
     factors are fitted by likelihood, which does not reach the poses.
     """
-    poses, factors = model(window, commands)
+    poses, factors = model.informed(window, commands, memory)
     error = wrapped(poses - future)
     size = yardstick[:, :, [0, 0, 1]]
     accuracy = 2.0 * torch.nn.functional.smooth_l1_loss(
@@ -69,6 +69,8 @@ def calibrate(model: MotionModel, groups: list[Examples]) -> None:
 def _distances(model: MotionModel, examples: Examples) -> Tensor:
     """Return how far what came is from what was predicted, open, by the error factors (n, H)."""
     window = torch.from_numpy(np.array(examples.windows))
-    poses, factors = model(window, torch.zeros(len(window), model.horizon, 3))
+    poses, factors = model.informed(
+        window, torch.zeros(len(window), model.horizon, 3),
+        torch.from_numpy(np.array(examples.memory)))
     error = wrapped(poses - torch.from_numpy(np.array(examples.futures)))
     return squared_distance(error, factors).sqrt()

@@ -17,8 +17,8 @@ import numpy as np
 
 # What decides the numbers of an example beside the configuration.
 _SOURCES = ('bags.py', 'core/se2.py', 'core/samples.py', 'core/clock.py', 'core/stream.py',
-            'core/window.py', 'learning/tracks.py', 'learning/fleet.py', 'learning/dataset.py',
-            'learning/recordings.py', 'learning/mishaps.py', 'sim/*')
+            'core/window.py', 'core/response.py', 'learning/tracks.py', 'learning/fleet.py',
+            'learning/dataset.py', 'learning/recordings.py', 'learning/mishaps.py', 'sim/*')
 
 
 def key(what: Any) -> str:
