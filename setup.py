@@ -34,6 +34,7 @@ setup(
             'replay = lstm_predictor.start:replay',
             'train = lstm_predictor.start:train',
             'evaluate = lstm_predictor.start:evaluate',
+            'closed-loop = lstm_predictor.start:closed_loop',
         ],
     },
 )

@@ -46,6 +46,11 @@ def evaluate() -> int:
     return _run('cli.evaluate', interrupted=130)
 
 
+def closed_loop() -> int:
+    """Drive simulated robots around courses, with and without prediction."""
+    return _run('cli.closed_loop', interrupted=130)
+
+
 def _run(module: str, interrupted: int) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         # Nothing has been opened yet that would have to be closed.

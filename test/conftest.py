@@ -345,12 +345,13 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def motion_model(seed=0, spread=0.3, rows=20, horizon=40, prior_spread=0.0, **options):
+def motion_model(seed=0, spread=0.3, rows=20, horizon=40, prior_spread=0.0, linear=False,
+                 **options):
     """
     Return a small model that was not trained, but whose output depends on its whole input.
 
-    `spread` is that of the weights of the head, 0 leaves the prior, which reads `rows` rows and
-    keeps the newest twist but for `prior_spread`.
+    `spread` is that of the weights of the head, 0 leaves the mean of the priors, or where it is
+    `linear` the one that reads `rows` rows and keeps the newest twist but for `prior_spread`.
     """
     from lstm_predictor.core.arx import Arx
     from lstm_predictor.core.model import MotionModel
@@ -365,6 +366,9 @@ def motion_model(seed=0, spread=0.3, rows=20, horizon=40, prior_spread=0.0, **op
         model = MotionModel(**{'hidden': 8, 'horizon': horizon, 'prior': prior, **options})
         torch.nn.init.normal_(model.head.weight, std=spread)
         torch.nn.init.normal_(model.head.bias, std=0.3 * spread)
+        if linear:
+            model.head.weight.data[2:4] = 0.0
+            model.head.bias.data[2:4] = 100.0
     return model.eval()
 
 
@@ -381,7 +385,9 @@ def golden_inputs(contract, count=2):
     random = np.random.default_rng(0)
     commands = random.normal(size=(count, contract.horizon, 3))
     commands[..., 2] = 1.0
-    return random.normal(size=(count, contract.window, len(contract.features))), commands
+    windows = random.normal(size=(count, contract.window, len(contract.features)))
+    windows[..., flags()] = 1.0
+    return windows, commands
 
 
 @pytest.fixture(scope='session')
@@ -391,19 +397,27 @@ def tracks():
     return [drive_job(job) for job in jobs(FleetConfig(robots=3, seconds=8.0, seed=4))]
 
 
+def flags():
+    """Return the columns of a window that are 1 or 0."""
+    from lstm_predictor.core.window import FEATURE
+    return [FEATURE[name] for name in ('imu_valid', 'command_valid', 'odometry_valid')]
+
+
 def random_examples(seed=0, tracks=(30, 50), length=60, horizon=40):
     """Return examples of the shape that training takes, so many windows for each track."""
-    from lstm_predictor.core.window import FEATURE, FEATURES
-    from lstm_predictor.learning.dataset import Examples
+    from lstm_predictor.core.window import FEATURES
+    from lstm_predictor.learning.dataset import Examples, memories
     random, count = np.random.default_rng(seed), sum(tracks)
     windows = random.normal(size=(count, length, len(FEATURES))).astype(np.float32)
-    windows[..., [FEATURE[name] for name in (
-        'imu_valid', 'command_valid', 'odometry_valid')]] = 1.0
+    windows[..., flags()] = 1.0
     commands = random.normal(size=(count, horizon, 3)).astype(np.float32)
     commands[..., 2] = 1.0
     futures = random.normal(size=(count, horizon, 3)).cumsum(axis=1).astype(np.float32)
-    return Examples(windows, commands, futures, np.arange(count) * 50_000_000,
-                    np.repeat(np.arange(len(tracks)), tracks).astype(np.int32))
+    anchors, numbers = np.arange(count) * 50_000_000, np.repeat(np.arange(len(tracks)), tracks)
+    learned = [memories(windows[numbers == i], anchors[numbers == i], 50_000_000)
+               for i in range(len(tracks))]
+    return Examples(windows, commands, futures, anchors, numbers.astype(np.int32),
+                    np.concatenate(learned))
 
 
 @pytest.fixture(scope='session')

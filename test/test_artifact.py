@@ -89,6 +89,33 @@ def test_what_is_loaded_is_what_was_saved(saved):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
+def test_what_is_loaded_learns_as_what_was_saved(saved):
+    """The same memory of the same windows, and with it the same predictions."""
+    loaded, eager = load(saved[0]), Artifact(model_of(), CONTRACT)
+    memory = loaded.blank()
+    assert memory.shape == eager.blank().shape and not memory.any()
+    for rows in (ROWS, 3, 1):
+        one, other = (each.learn(WINDOW[:1], rows, memory) for each in (loaded, eager))
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+        assert one.shape == memory.shape and (one[..., 3] > memory[..., 3]).all()
+        memory = one
+    informed = loaded.predict(WINDOW[1:], COMMANDS[1:], memory)
+    for one, other in zip(informed, eager.predict(WINDOW[1:], COMMANDS[1:], memory)):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+    assert np.abs(informed[0] - loaded.predict(WINDOW[1:], COMMANDS[1:])[0]).max() > 1e-4
+    timing = loaded.timing(WINDOW[1:], memory)
+    assert timing == pytest.approx(eager.timing(WINDOW[1:], memory), rel=1e-4)
+    assert timing != pytest.approx(loaded.timing(WINDOW[1:], loaded.blank()), rel=1e-4)
+
+
+def test_without_a_memory_it_predicts_for_a_robot_that_it_does_not_know(saved):
+    loaded = load(saved[0])
+    blank = np.concatenate([loaded.blank()] * len(WINDOW))
+    for one, other in zip(loaded.predict(WINDOW, COMMANDS),
+                          loaded.predict(WINDOW, COMMANDS, blank)):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_the_archive_loads_without_this_package(saved):
     poses, factors = torch.jit.load(str(saved[0]))(
         torch.tensor(WINDOW, dtype=torch.float32), torch.tensor(COMMANDS, dtype=torch.float32))
@@ -171,6 +198,7 @@ def test_a_contract_that_is_none_is_refused(tmp_path, text):
 
 @pytest.mark.parametrize('change, word', [
     ({'schema': 1}, 'schema 1'),
+    ({'schema': 2}, 'schema 2'),
     ({'schema': None}, 'schema'),
     ({'shortest': 1}, 'shortest'),
     ({'shortest': ROWS + 1}, 'shortest'),
@@ -233,7 +261,7 @@ def test_a_file_of_an_older_version_is_told_by_its_schema(tmp_path, saved):
     content = asdict(saved[1])
     del content['shortest'], content['classical']
     save_raw(tmp_path / 'model.pt', json.dumps({**content, 'schema': 1}))
-    assert_refused(tmp_path / 'model.pt', 'schema 1', 'reads 2')
+    assert_refused(tmp_path / 'model.pt', 'schema 1', 'reads 3')
 
 
 # The model files that come with the package.

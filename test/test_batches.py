@@ -12,7 +12,8 @@ import torch
 
 SIZE, STEPS, SHORTEST = 24, 6, 20
 AUGMENT = AugmentConfig()
-NOTHING = AugmentConfig(open_share=0.0, no_imu_share=0.0, no_command_share=0.0, short_share=0.0)
+NOTHING = AugmentConfig(open_share=0.0, no_imu_share=0.0, no_command_share=0.0, short_share=0.0,
+                        no_memory_share=0.0)
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 
@@ -69,27 +70,29 @@ def test_there_are_as_many_as_asked_and_no_more():
     assert len(list(batches())) == STEPS
 
 
-def test_each_source_has_its_share_and_each_example_its_yardstick():
+def test_each_source_has_its_share_and_each_example_its_yardstick_and_memory():
     sources = replace(SOURCES, augment=NOTHING)
-    for windows, _, _, yardsticks in batches(sources):
+    for windows, _, _, memory, yardsticks in batches(sources):
         marks = yardsticks[:, 0, 0]
         assert [int((marks < 15.0).sum()), int((marks > 15.0).sum())] == [18, 6]
         for source, mark in zip(sources.sources, (10.0, 20.0)):
-            known = {np.abs(window).tobytes(): track for window, track in zip(
-                source.examples.windows, source.examples.tracks)}
+            known = {np.abs(window).tobytes(): (mark + track, learned.tobytes())
+                     for window, track, learned in zip(
+                         source.examples.windows, source.examples.tracks, source.examples.memory)}
             of_it = (marks - mark).abs() < 5.0
-            for window, found in zip(windows[of_it].abs().numpy(), marks[of_it].tolist()):
-                assert found == mark + known[window.tobytes()]
+            for window, found, learned in zip(
+                    windows[of_it].abs().numpy(), marks[of_it].tolist(), memory[of_it].numpy()):
+                assert (found, learned.tobytes()) == known[window.tobytes()]
 
 
 def test_weights_say_how_often_an_example_is_drawn():
     weights = np.concatenate([np.full(30, 3.0), np.full(50, 1.0)])
     sources = replace(SOURCES, sources=[source_of(0, 1.0, 10.0, weights)])
-    marks = torch.cat([batch[3][:, 0, 0] for batch in batches(sources, steps=100)])
+    marks = torch.cat([batch[4][:, 0, 0] for batch in batches(sources, steps=100)])
     assert float((marks == 10.0).float().mean()) == pytest.approx(90.0 / 140.0, abs=0.04)
 
 
 def test_without_weights_all_are_drawn_alike():
     sources = replace(SOURCES, sources=[source_of(0, 1.0, 10.0)])
-    marks = torch.cat([batch[3][:, 0, 0] for batch in batches(sources, steps=100)])
+    marks = torch.cat([batch[4][:, 0, 0] for batch in batches(sources, steps=100)])
     assert float((marks == 10.0).float().mean()) == pytest.approx(30.0 / 80.0, abs=0.04)

@@ -26,13 +26,17 @@ def defaults(*config_types):
 @pytest.mark.ros
 def test_bringup_holds_every_default_of_both_nodes():
     pytest.importorskip('rclpy')
+    from lstm_predictor.core.caution import CautionConfig
+    from lstm_predictor.core.mppi_config import MppiConfig
     from lstm_predictor.core.predictor import PredictorConfig
+    from lstm_predictor.core.pursuit import PursuitConfig
     from lstm_predictor.core.replanner import ReplannerConfig
     from lstm_predictor.core.supervisor import SupervisorConfig
     from lstm_predictor.nodes.predictor_node import PredictorNodeConfig
     from lstm_predictor.nodes.replanner_node import ReplannerNodeConfig
     for node, types in (('predictor', (PredictorNodeConfig, PredictorConfig, SupervisorConfig)),
-                        ('replanner', (ReplannerNodeConfig, ReplannerConfig))):
+                        ('replanner', (ReplannerNodeConfig, ReplannerConfig, CautionConfig,
+                                       PursuitConfig, MppiConfig))):
         assert_same(parameters('bringup.yaml', node), defaults(*types))
 
 

@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 
+from lstm_predictor.core.classical import scales
+from lstm_predictor.core.response import Response
 from lstm_predictor.core.samples import Odometry
 from lstm_predictor.core.window import FEATURES, Window, WindowConfig
 from lstm_predictor.learning import dataset
 import numpy as np
 import pytest
+import torch
 
 HORIZON = 10
 CONFIG = WindowConfig(length=20, shortest=10)
@@ -52,6 +55,32 @@ def test_an_example_is_what_the_robot_would_see(tracks, examples):
         np.testing.assert_allclose(window, rows[anchor], atol=1e-6)
 
 
+@torch.inference_mode()
+def test_a_memory_is_of_all_windows_up_to_its_own(examples):
+    """Row by row as they came, each track from nothing."""
+    response = Response(1.0 / CONFIG.rate)
+    for number in range(3):
+        mine, memory = examples[examples.tracks == number], response.blank(1)
+        stamps = [None, *mine.anchors_ns.tolist()]
+        for i, (before, now) in enumerate(zip(stamps, stamps[1:])):
+            new = 20 if before is None else round((now - before) / CONFIG.step_ns)
+            window = torch.from_numpy(mine.windows[i:i + 1])
+            scale = torch.from_numpy(scales(mine.windows[i:i + 1].astype(float))).float()
+            memory = response.learn(window, scale, torch.tensor([min(max(new, 1), 20)]), memory)
+            np.testing.assert_allclose(
+                mine.memory[i:i + 1], memory.numpy(), rtol=1e-4, atol=1e-5)
+        assert (memory[..., 3] > 0.0).all()
+
+
+def test_examples_that_are_made_in_parts_are_the_same(tracks, examples, monkeypatch):
+    """So many at once as fit into memory; what was learned goes on from part to part."""
+    monkeypatch.setattr(dataset, '_CHUNK', 17)
+    parted = dataset.examples_of(tracks[0], CONFIG, HORIZON)
+    whole = examples[examples.tracks == 0]
+    assert parted.sha256() == whole.sha256() and len(whole) > 2 * 17
+    np.testing.assert_allclose(parted.memory, whole.memory, rtol=1e-4, atol=1e-5)
+
+
 def test_commands_are_clamped_to_what_the_robot_can(tracks):
     slow = replace(tracks[0], max_speed=0.01, max_yaw_rate=0.02)
     made = dataset.examples_of(slow, CONFIG, HORIZON)
@@ -91,6 +120,7 @@ def test_a_track_without_odometry_gives_no_examples():
     made = dataset.examples(window, dataset.usable_anchors(window, HORIZON), HORIZON)
     assert len(made) == 0
     assert made.windows.shape[1:] == (CONFIG.length, len(FEATURES))
+    assert made.memory.shape == (0, *Response().blank(1).shape[1:])
 
 
 def test_examples_are_joined_in_order(examples):

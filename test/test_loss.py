@@ -1,5 +1,7 @@
 """What training makes small is small where it should be, and regions hold what they promise."""
 
+from dataclasses import replace
+
 from conftest import motion_model, random_examples
 from hypothesis import given, strategies as st
 from lstm_predictor.learning import dataset
@@ -17,9 +19,9 @@ pytestmark = pytest.mark.usefixtures('one_thread')
 
 def batch(seed=0):
     examples = random_examples(seed)
-    window, commands, future = (torch.from_numpy(array) for array in (
-        examples.windows, examples.commands, examples.futures))
-    return window, commands, future, torch.ones(len(window), HORIZON, 2)
+    window, commands, future, memory = (torch.from_numpy(array) for array in (
+        examples.windows, examples.commands, examples.futures, examples.memory))
+    return window, commands, future, memory, torch.ones(len(window), HORIZON, 2)
 
 
 @given(st.floats(-50.0, 50.0))
@@ -32,38 +34,40 @@ def test_yaw_is_compared_on_the_circle(turn):
 def test_an_error_counts_relative_to_what_constant_velocity_makes_of_that_track():
     """Twice the error in a track that is twice as hard is the same loss."""
     model = motion_model()
-    model.head.weight.data[2:] = 0.0  # the regions stay as they are
-    model.head.bias.data[2:] = 0.0
-    window, commands, _, yardstick = batch()
+    model.head.weight.data[4:] = 0.0  # the regions stay as they are
+    model.head.bias.data[4:] = 0.0
+    window, commands, _, memory, yardstick = batch()
     with torch.no_grad():
-        poses, _ = model(window, commands)
+        poses, factors = model.informed(window, commands, memory)
         small, large = (
-            loss_of(model, window, commands, poses + 0.1 * size, size * yardstick)
-            - 0.05 * negative_log_likelihood(torch.full_like(poses, 0.1 * size),
-                                             model(window, commands)[1])
+            loss_of(model, window, commands, poses + 0.1 * size, memory, size * yardstick)
+            - 0.05 * negative_log_likelihood(torch.full_like(poses, 0.1 * size), factors)
             for size in (1.0, 2.0))
     assert float(small) == pytest.approx(float(large), rel=1e-3) and small > 0.0
 
 
 def test_the_loss_is_least_at_what_came():
     model = motion_model()
-    window, commands, _, yardstick = batch()
+    window, commands, _, memory, yardstick = batch()
     with torch.no_grad():
-        poses, _ = model(window, commands)
-        losses = [float(loss_of(model, window, commands, poses + away, yardstick))
+        poses, _ = model.informed(window, commands, memory)
+        losses = [float(loss_of(model, window, commands, poses + away, memory, yardstick))
                   for away in (0.0, 0.01, -0.01, 1.0)]
+        forgetful = float(loss_of(model, window, commands, poses, 0.0 * memory, yardstick))
     assert min(losses) == losses[0] and max(losses) == losses[3]
+    assert forgetful > losses[0]
 
 
 def test_the_regions_do_not_pull_at_the_poses():
     """A likelihood could be raised by giving poses up; its gradient must not reach them."""
     model = motion_model()
-    window, commands, future, yardstick = batch()
+    window, commands, future, memory, yardstick = batch()
     for size, pulled in ((1e6, False), (1.0, True)):  # by the yardstick no error matters, or all
-        loss = loss_of(model, window, commands, future, size * yardstick)
+        loss = loss_of(model, window, commands, future, memory, size * yardstick)
         gradient, = torch.autograd.grad(loss, model.head.weight)
-        assert (gradient[:2].abs().max() > 1e-6) == pulled
-        assert gradient[2:].abs().max() > 1e-6
+        for rows in (slice(2), slice(2, 4)):  # what differs from the priors, and which one holds
+            assert (gradient[rows].abs().max() > 1e-6) == pulled
+        assert gradient[4:].abs().max() > 1e-6
 
 
 @pytest.mark.parametrize('size', [0.3, 1.0, 3.0])
@@ -96,12 +100,21 @@ def test_calibrated_regions_hold_the_wanted_share():
     torch.testing.assert_close(both, (alone[0] * alone[1]).sqrt(), rtol=1e-4, atol=0.0)
 
 
+def test_regions_are_calibrated_for_robots_that_are_known():
+    examples, both = random_examples(4), []
+    for share in (1.0, 0.0):
+        model = motion_model()
+        calibrate(model, [replace(examples, memory=share * examples.memory)])
+        both.append(model.calibration)
+    assert (both[0] != both[1]).all()
+
+
 def inside(model, examples):
     """Return the share of what came that lies in the 90 % region, at each step."""
-    window, _, future, _ = (torch.from_numpy(array) for array in (
-        examples.windows, examples.commands, examples.futures, examples.tracks))
+    window, future, memory = (torch.from_numpy(array) for array in (
+        examples.windows, examples.futures, examples.memory))
     with torch.no_grad():
-        poses, factors = model(window, torch.zeros(len(window), HORIZON, 3))
+        poses, factors = model.informed(window, torch.zeros(len(window), HORIZON, 3), memory)
     white = torch.linalg.solve(factors.double(), wrapped(poses - future).double()[..., None])
     return (white.square().sum(dim=(-2, -1)) <= chi2.ppf(0.9, 3)).double().mean(dim=0).numpy()
 

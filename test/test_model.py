@@ -1,9 +1,8 @@
 """What holds for the model whatever its weights are."""
 
-from conftest import motion_model
+from conftest import flags, motion_model
 from hypothesis import given, settings, strategies as st
 from lstm_predictor.core import se2
-from lstm_predictor.core.arx import Arx
 from lstm_predictor.core.classical import constant_velocity
 from lstm_predictor.core.model import CELLS, MotionModel
 from lstm_predictor.core.window import FEATURE, FEATURES
@@ -53,6 +52,15 @@ def assert_same(results, expected, **tolerance):
         torch.testing.assert_close(one, other, **tolerance)
 
 
+def memory_of(seed, count=3):
+    """Return what robots showed (n, 2, M, 4) in some windows before."""
+    memory = MODEL.blank(count)
+    for i in range(2):
+        window, _ = inputs(seed + 10 * i + 1, count)
+        memory = MODEL.learn(window, torch.full((count,), 20), memory)
+    return memory
+
+
 MODEL = model_of()
 
 
@@ -70,6 +78,12 @@ def test_torchscript_gives_what_the_module_gives_for_every_cell(cell, options):
         window, commands = inputs(seed)
         window[:, :seed] = 0.0
         assert_same(scripted(window, commands), model(window, commands), rtol=1e-4, atol=1e-5)
+        memory, rows = memory_of(seed), torch.tensor([1, 5, 20])
+        for one, other in ((each.informed(window, commands, memory) for each in (scripted, model)),
+                           ([each.learn(window, rows, memory), each.timing(window, memory)]
+                            for each in (scripted, model))):
+            assert_same(one, other, rtol=1e-4, atol=1e-5)
+        assert torch.equal(scripted.blank(seed), model.blank(seed))
 
 
 def test_a_cell_that_does_not_exist_is_named():
@@ -89,25 +103,55 @@ def test_torchscript_gives_what_the_module_gives(scripted, seed, count):
 @given(seed=seeds)
 def test_a_window_does_not_feel_the_others_of_its_batch(scripted, seed):
     window, commands = inputs(seed, 6)
-    one_by_one = [scripted(window[i:i + 1], commands[i:i + 1]) for i in range(6)]
-    assert_same(scripted(window, commands), [torch.cat(parts) for parts in zip(*one_by_one)],
-                rtol=1e-4, atol=1e-5)
+    memory, rows = memory_of(seed, 6), torch.arange(1, 7)
+    parts = [slice(i, i + 1) for i in range(6)]
+    for whole, one_by_one in (
+            (scripted(window, commands), [scripted(window[i], commands[i]) for i in parts]),
+            (scripted.informed(window, commands, memory),
+             [scripted.informed(window[i], commands[i], memory[i]) for i in parts]),
+            ([scripted.learn(window, rows, memory), scripted.timing(window, memory)],
+             [[scripted.learn(window[i], rows[i], memory[i]),
+               scripted.timing(window[i], memory[i])] for i in parts])):
+        assert_same(whole, [torch.cat(pieces) for pieces in zip(*one_by_one)],
+                    rtol=1e-4, atol=1e-5)
 
 
-# The prior.
+# The priors.
+
+def priors(model, window, commands, memory):
+    """Return the twists (B, H, 2) of the linear one and of the bank of responses."""
+    scale = model.scale(window, commands)
+    found = model.response(window, commands, scale, memory)
+    return model.prior(window, commands), found.twists * scale.unsqueeze(1)
+
 
 @settings(max_examples=20, deadline=None)
 @given(seeds, st.sampled_from(list(CELLS)))
-def test_untrained_it_predicts_exactly_its_prior(seed, cell):
+def test_untrained_it_predicts_exactly_the_mean_of_its_priors(seed, cell):
     model = model_of(seed, spread=0.0, cell=cell)
     window, commands = inputs(seed)
-    poses, _ = model(window, commands)
-    expected = model.integrate(model.prior(window, commands))
-    torch.testing.assert_close(poses, expected, rtol=0.0, atol=0.0)
+    memory = memory_of(seed)
+    poses, _ = model.informed(window, commands, memory)
+    linear, replayed = priors(model, window, commands, memory)
+    expected = model.integrate(0.5 * (linear + replayed))
+    torch.testing.assert_close(poses, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_without_weights_it_keeps_the_newest_twist():
-    model = MotionModel(hidden=8, horizon=HORIZON, prior=Arx(PRIOR_ROWS, HORIZON)).eval()
+@pytest.mark.parametrize('bias, share', [(100.0, 1.0), (-100.0, 0.0), (np.log(3.0), 0.75)])
+@pytest.mark.parametrize('axis', [0, 1])
+def test_the_gate_of_each_axis_says_which_prior_holds(bias, share, axis):
+    model = model_of(4, spread=0.0)
+    model.head.bias.data[2 + axis] = bias
+    window, commands = inputs(4)
+    linear, replayed = priors(model, window, commands, model.blank(3))
+    shares = torch.full((2,), 0.5)
+    shares[axis] = share
+    expected = model.integrate(replayed + shares * (linear - replayed))
+    torch.testing.assert_close(model(window, commands)[0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_by_its_linear_prior_alone_it_keeps_the_newest_twist():
+    model = motion_model(spread=0.0, linear=True, rows=PRIOR_ROWS, horizon=HORIZON)
     window, commands = inputs(5)
     poses = model(window, commands)[0].double().numpy()
     held = constant_velocity(window.double().numpy(), HORIZON, STEP)
@@ -145,6 +189,40 @@ def test_the_prior_inside_the_window_is_the_blind_one_where_no_command_was_heard
     twist = model.prior(window[:, :row - 9], torch.zeros(len(window), HORIZON, 3))[:, 9]
     torch.testing.assert_close(model.missed(window)[:, row, [1, 4]],
                                window[:, row, POSE_TWIST] - twist, rtol=1e-4, atol=1e-4)
+
+
+# The memory.
+
+@settings(max_examples=20, deadline=None)
+@given(seeds)
+def test_of_a_robot_that_it_does_not_know_it_says_what_it_says_without_memory(seed):
+    window, commands = inputs(seed)
+    assert_same(MODEL.informed(window, commands, MODEL.blank(len(window))),
+                MODEL(window, commands), rtol=0.0, atol=0.0)
+
+
+def test_what_was_learned_before_the_window_counts():
+    """By the bank, and by what the decoder is told of it."""
+    window, commands = inputs(9)
+    memory = memory_of(9)
+    for model in (model_of(), model_of(spread=0.0)):
+        without, knowing = model(window, commands)[0], model.informed(window, commands, memory)[0]
+        assert float((knowing - without).abs().amax(dim=(1, 2)).min()) > 1e-3
+    found = MODEL.response(window, commands, MODEL.scale(window, commands), memory)
+    known = MODEL.prior(window, commands), MODEL.scale(window, commands), found
+    plan, forgetful = (MODEL.plan(window, commands, *known, each)
+                       for each in (memory, MODEL.blank(3)))
+    assert plan.shape == (3, HORIZON, 17)
+    differs = (plan != forgetful).any(dim=0).any(dim=0)
+    assert differs.tolist() == [False] * 16 + [True]
+
+
+def test_timing_is_what_the_bank_finds():
+    window, _ = inputs(10)
+    memory, held = memory_of(10), torch.zeros(3, 1, 3)
+    found = MODEL.response(window, held, MODEL.scale(window, held), memory)
+    torch.testing.assert_close(
+        MODEL.timing(window, memory), torch.cat([found.delay[:, None], found.lag], dim=1))
 
 
 # Geometry and units.
@@ -207,8 +285,10 @@ def test_noise_of_a_robot_that_stands_is_not_magnified():
 def test_the_error_has_a_covariance_for_any_input(seed, size):
     model = model_of(seed % 5, spread=20.0)
     window, commands = inputs(seed)
-    poses, factors = model(size * window, torch.cat([size * commands[..., :2],
-                                                     commands[..., 2:]], dim=-1))
+    large, memory = size * window, memory_of(seed)
+    large[..., flags()] = window[..., flags()]
+    poses, factors = model.informed(
+        large, torch.cat([size * commands[..., :2], commands[..., 2:]], dim=-1), memory)
     assert torch.isfinite(poses).all() and torch.isfinite(factors).all()
     assert (factors.diagonal(dim1=-2, dim2=-1) > 0.0).all()
     assert (factors.triu(1) == 0.0).all()

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-# rosdep's key of a module that is no ROS package; None where there is none on every platform.
+# rosdep's key of a module that is not named like it; None where there is none on every platform.
 ROSDEP_KEY = {
     'matplotlib': 'python3-matplotlib',
     'mujoco': None,
@@ -21,6 +21,7 @@ ROSDEP_KEY = {
     'pytorch_lightning': None,
     'rosbags': None,
     'scipy': 'python3-scipy',
+    'tf2_ros': 'tf2_ros_py',
     'torch': None,
     'tqdm': 'python3-tqdm',
     'yaml': 'python3-yaml',

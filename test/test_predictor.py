@@ -7,11 +7,12 @@ from hypothesis import given, settings, strategies as st
 from lstm_predictor.core import se2
 from lstm_predictor.core.artifact import Artifact, open_commands
 from lstm_predictor.core.arx_online import ArxOnline
-from lstm_predictor.core.classical import ConstantTurn
+from lstm_predictor.core.classical import ConstantTurn, integrate
 from lstm_predictor.core.predictor import HANDED_TO, outside, Predictor, PredictorConfig
 from lstm_predictor.core.samples import BadMessage, Command, Imu, Odometry
 from lstm_predictor.core.supervisor import Supervisor, SupervisorConfig
 from lstm_predictor.core.window import FEATURE, FEATURES
+from lstm_predictor.learning import dataset
 import numpy as np
 import pytest
 import torch
@@ -24,12 +25,13 @@ CONTRACT = small_contract(window=40, shortest=20, horizon=20)
 FULL = CONTRACT.shortest / CONTRACT.rate  # of odometry that the first prediction needs [s]
 
 
-def artifact_of(spread):
-    """Return a model with random weights; spread 0 predicts its prior."""
-    return Artifact(motion_model(spread=spread, horizon=CONTRACT.horizon), CONTRACT)
+def artifact_of(spread, linear=False):
+    """Return a model with random weights; a linear one of spread 0 keeps the newest twist."""
+    return Artifact(
+        motion_model(spread=spread, horizon=CONTRACT.horizon, linear=linear), CONTRACT)
 
 
-RANDOM, UNTRAINED = artifact_of(0.3), artifact_of(0.0)
+RANDOM, UNTRAINED = artifact_of(0.3), artifact_of(0.0, linear=True)
 
 
 def arc(seconds, speed=0.2, yaw_rate=0.7):
@@ -133,7 +135,7 @@ def test_the_error_is_along_the_axes_of_the_odometry():
     """An untrained model is as unsure ahead as aside, so make it surer along the robot's x."""
     artifact = artifact_of(0.0)
     with torch.no_grad():
-        artifact._module.head.bias[2] = -3.0
+        artifact._module.head.bias[4] = -3.0
     north = [r._replace(x=0.0, y=0.2 * 1e-9 * (r.stamp_ns - START), yaw=np.pi / 2, yaw_rate=0.0)
              for r in odometry()]
     covariance = predictions(north, artifact)[-1].covariances[-1]
@@ -145,7 +147,8 @@ def test_the_covariance_is_that_of_the_model():
     east = [r._replace(x=0.2e-9 * (r.stamp_ns - START), y=0.0, yaw=0.0) for r in odometry()]
     prediction = predictions(east, predictor=predictor)[0]  # nothing has been scored yet
     rows = predictor.window.rows(np.array([prediction.anchor_ns]))
-    _, factors = RANDOM.predict(rows, open_commands(1, CONTRACT.horizon))
+    _, factors = RANDOM.predict(rows, open_commands(1, CONTRACT.horizon),
+                                RANDOM.learn(rows, 20, RANDOM.blank()))
     np.testing.assert_allclose(
         prediction.covariances, factors[0] @ factors[0].swapaxes(1, 2), rtol=1e-6)
 
@@ -319,6 +322,7 @@ def test_live_is_as_offline():
     turn, adapted = ConstantTurn(), ArxOnline(RANDOM.prior)
     supervisor = Supervisor(('lstm', *HANDED_TO), CONTRACT.horizon, SECOND // 20,
                             SupervisorConfig())
+    memory, new = RANDOM.blank(), 20
     for reading in readings:
         window.add(reading)
         if not isinstance(reading, Odometry):
@@ -326,7 +330,8 @@ def test_live_is_as_offline():
         supervisor.observe(reading.stamp_ns, np.array(reading[1:4]))
         if reading.stamp_ns in made_of:
             rows = window.rows(np.array([reading.stamp_ns]))
-            poses, factors = RANDOM.predict(rows, open_)
+            memory, new = RANDOM.learn(rows, new, memory), 1
+            poses, factors = RANDOM.predict(rows, open_, memory)
             verdict = supervisor.judge(reading.stamp_ns, np.array(reading[1:4]), {
                 'lstm': poses[0], 'constant_turn': turn.predict(rows, open_)[0],
                 'arx_online': adapted.predict(rows, open_)[0]}, factors[0], True)
@@ -339,6 +344,92 @@ def test_live_is_as_offline():
     for name in supervisor.names:
         np.testing.assert_allclose(supervisor.errors(name), live.supervisor.errors(name))
     assert len({p.source for p in made}) > 1
+
+
+# What is learned.
+
+def obeying(seconds=6.0, late=3, seed=0):
+    """Return readings of a robot that does `late` steps later what it is told."""
+    rng, count = np.random.default_rng(seed), round(2.5 * seconds)
+    asked = np.repeat(rng.uniform(-1.0, 1.0, (count, 2)) * [0.2, 1.0], 8, axis=0)
+    twists = np.concatenate([np.zeros((late + 1, 2)), asked])[:len(asked)]
+    poses = integrate(twists[None], 0.05)[0]
+    return [reading for i, (pose, twist, command) in enumerate(zip(
+                poses.tolist(), twists.tolist(), asked.tolist()))
+            for reading in (Odometry(START + i * SECOND // 20, *pose, *twist),
+                            Command(START + i * SECOND // 20 + 1, *command))]
+
+
+def remembered(readings, predictor=None):
+    """Return with what memory (2, M, 4) each prediction was made, by its anchor [ns]."""
+    predictor = predictor or Predictor(RANDOM, PredictorConfig())
+    predictor.artifact = Artifact(RANDOM._module, CONTRACT)
+    predict, kept = predictor.artifact.predict, []
+
+    def listening(rows, commands, memory):
+        kept.append(memory[0])
+        return predict(rows, commands, memory)
+
+    predictor.artifact.predict = listening
+    made = predictions(readings, predictor=predictor)
+    return {prediction.anchor_ns: memory
+            for prediction, memory in zip(made, kept, strict=True)}
+
+
+def test_what_is_learned_live_is_what_training_sees():
+    readings = obeying()
+    live = remembered(readings)
+    window = dataset.filled_window(readings, CONTRACT.window_config(0.22, 2.84))
+    anchors = dataset.usable_anchors(window, CONTRACT.horizon)
+    made = dataset.examples(window, anchors, CONTRACT.horizon)
+    assert list(live)[:len(made)] == made.anchors_ns.tolist() and len(made) > 60
+    for memory, expected in zip(live.values(), made.memory):
+        np.testing.assert_allclose(memory, expected, rtol=1e-4, atol=1e-5)
+    assert (made.memory[-1, :, :, 0] > 1.0).any()
+
+
+def test_reset_forgets_what_was_learned():
+    predictor = Predictor(RANDOM, PredictorConfig())
+    before = remembered(obeying(), predictor)
+    predictor.reset()
+    after = remembered(obeying(), predictor)
+    assert list(after) == list(before)
+    for memory, expected in zip(after.values(), before.values()):
+        np.testing.assert_array_equal(memory, expected)
+
+
+def test_a_prediction_that_was_missed_costs_nothing_of_what_is_learned():
+    """The next one learns from all rows since the last one, and from none of them twice."""
+    predictor, sparse = (Predictor(RANDOM, PredictorConfig()) for _ in range(2))
+    for i, reading in enumerate(obeying()):
+        for each in (predictor, sparse):
+            each.add(reading)
+        predictor.predict_if_due()
+        if i % 12 == 0:
+            sparse.predict_if_due()
+    rows = predictor.observer.memory[..., 3]
+    assert (rows > 20.0).all()
+    np.testing.assert_allclose(sparse.observer.memory[..., 3], rows, rtol=0.1)
+
+
+def test_odometry_that_is_absurd_is_not_learned_from():
+    readings = obeying()
+    at = next(i for i, r in enumerate(readings) if r.stamp_ns == START + 2 * SECOND)
+    readings[at] = readings[at]._replace(x=1e300)
+    kept = list(remembered(readings).values())
+    assert np.isfinite(kept).all()
+    assert (kept[-1][..., 3] > kept[20][..., 3]).all()  # and what came later is
+
+
+@pytest.mark.parametrize('x', [0.0, 1e20, 1e300])
+def test_what_can_be_published_says_when_a_command_takes_effect(x):
+    """A number also where the odometry was absurd for once."""
+    readings = obeying()
+    at = next(i for i, r in enumerate(readings) if r.stamp_ns == START + 3 * SECOND)
+    readings[at] = readings[at]._replace(x=x)
+    late = [p.takes_effect for p in predictions(readings) if p.is_finite()]
+    assert len(late) > 40 and np.isfinite(late).all()
+    assert min(late) >= 0.0 and max(late) < 0.5
 
 
 def test_the_constants_of_the_model_file_are_taken():

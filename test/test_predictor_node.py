@@ -3,6 +3,8 @@
 from collections import Counter
 import math
 import signal
+import sys
+from types import SimpleNamespace
 
 from conftest import (
     assert_one_error_line, drive, golden_inputs, motion_model, own_domain, SECOND, set_stamp,
@@ -13,13 +15,15 @@ import pytest
 pytest.importorskip('rclpy')
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
-from geometry_msgs.msg import PoseWithCovarianceStamped, Twist, TwistStamped  # noqa: E402
+from geometry_msgs.msg import (  # noqa: E402
+    PoseWithCovarianceStamped, TransformStamped, Twist, TwistStamped)
 from lifecycle_msgs.msg import Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState  # noqa: E402
 from lstm_predictor.core import artifact, samples  # noqa: E402
 from lstm_predictor.core.predictor import Predictor, PredictorConfig  # noqa: E402
 from lstm_predictor.nodes import predictor_node  # noqa: E402
-from lstm_predictor.nodes.predictor_node import PredictorNode  # noqa: E402
+from lstm_predictor.nodes.predictor_node import (  # noqa: E402
+    PredictorNode, PredictorNodeConfig)
 from nav_msgs.msg import Odometry, Path  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from rosgraph_msgs.msg import Clock  # noqa: E402
@@ -32,6 +36,7 @@ TOPICS = {Odometry: 'odom', Imu: 'imu', Twist: 'cmd_vel', TwistStamped: 'cmd_vel
 OFTEN = 0.005  # period of diagnostics: how soon a message is known to be taken [s]
 PLANAR = np.ix_([0, 1, 5], [0, 1, 5])
 WINDOW_S = 2.05  # of odometry that the first prediction needs
+TRUSTED_S = 2.8  # of driving in which a model that was not trained is not found out yet [s]
 
 
 class Feed:
@@ -145,8 +150,12 @@ def planar(pose):
     return [pose.position.x, pose.position.y, samples.yaw_of(pose.orientation)]
 
 
-def assert_same(feed, predictions, step=9):
-    """Assert that what was published is exactly what the core predicted."""
+def assert_same(feed, predictions, horizon=None):
+    """
+    Assert that what was published is exactly what the core predicted.
+
+    `horizon` [s] is that of pose and odometry; None is when a command given now takes effect.
+    """
     assert len(predictions) > 5
     feed.until_published(len(predictions))
     assert [stamp_of(path) for path in feed.paths] == [p.anchor_ns for p in predictions]
@@ -155,15 +164,16 @@ def assert_same(feed, predictions, step=9):
         assert [stamp_of(step) for step in path.poses] == expected.stamps_ns.tolist()
         np.testing.assert_allclose(
             [planar(item.pose) for item in path.poses], expected.poses, atol=1e-6)
+        step = expected.at(expected.takes_effect if horizon is None else horizon)
         for message in (pose, odometry):
-            assert stamp_of(message) == expected.stamps_ns[step]
-            assert planar(message.pose.pose) == pytest.approx(expected.poses[step], abs=1e-6)
+            assert stamp_of(message) == step.stamp_ns
+            assert planar(message.pose.pose) == pytest.approx(step.pose, abs=1e-6)
             covariance = np.reshape(message.pose.covariance, (6, 6))
             np.testing.assert_allclose(
-                covariance[PLANAR], expected.covariances[step], rtol=1e-4, atol=1e-12)
+                covariance[PLANAR], step.covariance, rtol=1e-4, atol=1e-12)
         twist = odometry.twist.twist
         assert [twist.linear.x, twist.linear.y, twist.angular.z] == pytest.approx(
-            expected.twists[step], abs=1e-5)
+            step.twist, abs=1e-5)
 
 
 def assert_well_formed(feed):
@@ -173,7 +183,7 @@ def assert_well_formed(feed):
         assert stamps[0] > stamp_of(path) and stamps == sorted(set(stamps))
         assert {step.header.frame_id for step in path.poses} == {path.header.frame_id}
         for message in (pose, odometry):
-            assert stamp_of(message) == stamp_of(path) + SECOND // 2
+            assert stamp_of(path) < stamp_of(message) <= stamps[-1]
             assert message.header.frame_id == path.header.frame_id == 'odom'
             covariance = np.reshape(message.pose.covariance, (6, 6))
             assert np.isfinite(covariance).all()
@@ -191,7 +201,7 @@ def test_publishes_what_the_core_predicts(probe, node, model_path, rate, reliabl
     feed = Feed(probe, reliable)
     node()
     feed.connect()
-    messages = with_imu_and_commands(drive(rate, 3.0))
+    messages = with_imu_and_commands(drive(rate, TRUSTED_S))
     feed.send(messages)
     assert_same(feed, offline(model_path, messages))
     assert_well_formed(feed)
@@ -222,10 +232,34 @@ def test_frame_and_horizon_are_the_callers(probe, node, model_path):
         message.header.frame_id, message.child_frame_id = 'robot1/odom', 'robot1/base'
     messages = with_imu_and_commands(odometry)
     feed.send(messages)
-    assert_same(feed, offline(model_path, messages, max_velocity=(0.1, 0.0, 1.0)), step=19)
+    assert_same(feed, offline(model_path, messages, max_velocity=(0.1, 0.0, 1.0)), horizon=1.0)
     for message in (*feed.paths, *feed.poses, *feed.odometry, *feed.paths[-1].poses):
         assert message.header.frame_id == 'robot1/odom'
     assert {message.child_frame_id for message in feed.odometry} == {'robot1/base'}
+
+
+@pytest.mark.parametrize('horizon', [0.0, 0.5])
+def test_pose_is_of_when_a_command_takes_effect_unless_a_horizon_is_given(
+        probe, node, model_path, horizon):
+    feed = Feed(probe)
+    node(pose_horizon=horizon)
+    feed.connect()
+    messages = with_imu_and_commands(drive(20, 3.0))
+    feed.send(messages)
+    predictions = offline(model_path, messages)
+    feed.until_published(len(predictions))
+    effects = [prediction.takes_effect for prediction in predictions]
+    assert min(effects) > 0.0
+    for heard in (feed.poses, feed.odometry):
+        ahead = [stamp_of(message) - prediction.anchor_ns
+                 for message, prediction in zip(heard, predictions)]
+        if horizon:
+            assert set(ahead) == {SECOND // 2}
+        else:
+            assert ahead == pytest.approx([SECOND * effect for effect in effects], abs=1.0)
+    values = values_of(feed.status('prediction'))
+    assert values['a command takes effect after [s]'] == f'{effects[-1]:.3f}'
+    assert values['pose_horizon [s]'] == f'{horizon or effects[-1]:.3f}'
 
 
 @pytest.mark.parametrize('rate', [20, 25, 30, 50])
@@ -253,6 +287,53 @@ def test_gap_and_jump_back_start_a_new_window(probe, node, model_path):
     assert len(expected) == pytest.approx(3 * 10, abs=3)
 
 
+# The transform. The real tf2_ros comes with ROS alone, not with its wheels.
+
+class Broadcaster:
+    """Publishes as tf2_ros does, of which it stands in for the part that is used."""
+
+    def __init__(self, node):
+        self.pub_tf = node.create_publisher(TransformStamped, '/tf', 100)
+
+    def sendTransform(self, transform):  # noqa: N802
+        self.pub_tf.publish(transform)
+
+
+def test_transform_of_now_leads_to_the_predicted_pose(probe, node, model_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'tf2_ros', SimpleNamespace(TransformBroadcaster=Broadcaster))
+    feed = Feed(probe)
+    transforms = probe.hear(TransformStamped, '/tf')
+    node(publish_tf=True, predicted_frame='base_soon')
+    feed.connect()
+    probe.until(lambda: probe.node.count_publishers('/tf'))
+    messages = with_imu_and_commands(drive(20, 3.0))
+    feed.send(messages)
+    expected = offline(model_path, messages)
+    assert_same(feed, expected)
+    probe.until(lambda: len(transforms) == len(expected))
+    for message, pose, prediction in zip(transforms, feed.poses, expected):
+        assert stamp_of(message) == prediction.anchor_ns
+        assert (message.header.frame_id, message.child_frame_id) == ('odom', 'base_soon')
+        moved = message.transform
+        assert [moved.translation.x, moved.translation.y, moved.translation.z,
+                samples.yaw_of(moved.rotation)] == pytest.approx(
+            [*planar(pose.pose.pose)[:2], 0.0, planar(pose.pose.pose)[2]], abs=1e-9)
+    for transition in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP):
+        assert change(probe, transition)
+    probe.until(lambda: not probe.node.count_publishers('/tf'))
+
+
+def test_transform_without_tf2_ros_is_refused(domain, model_path, refusal, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'tf2_ros', None)
+    line = refusal(predictor_node.main, model_path=model_path, publish_tf='true')
+    assert 'publish_tf' in line and 'tf2_ros' in line
+
+
+def test_transform_without_a_frame_is_refused():
+    with pytest.raises(ValueError, match='predicted_frame'):
+        PredictorNodeConfig(publish_tf=True, predicted_frame='')
+
+
 # Who is published.
 
 def values_of(status):
@@ -261,12 +342,12 @@ def values_of(status):
 
 def test_diagnostics_say_who_is_published_and_how_good_everyone_is(probe, node, model_path):
     feed = Feed(probe)
-    node()
+    node(pose_horizon=0.5)
     feed.connect()
     messages = with_imu_and_commands(drive(20, 7.0))
     feed.send(messages)
     expected = offline(model_path, messages)
-    assert_same(feed, expected)
+    assert_same(feed, expected, horizon=0.5)
     assert expected[0].source == 'lstm' != expected[-1].source
     status = feed.status('prediction')
     values = values_of(status)
@@ -315,7 +396,7 @@ def test_without_imu_by_parameter(probe, node, model_path):
     node(use_imu=False)
     imu = probe.talk(Imu, 'imu')
     feed.connect()
-    messages = with_imu_and_commands(drive(20, 3.0))
+    messages = with_imu_and_commands(drive(20, TRUSTED_S))
     for message in messages:
         if isinstance(message, Imu):
             imu.publish(message)

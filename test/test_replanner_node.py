@@ -11,12 +11,15 @@ import pytest
 pytest.importorskip('rclpy')
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
-from geometry_msgs.msg import PoseStamped, Twist, TwistStamped  # noqa: E402
+from geometry_msgs.msg import (  # noqa: E402
+    PoseStamped, PoseWithCovarianceStamped, Twist, TwistStamped)
 from lifecycle_msgs.msg import Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState  # noqa: E402
 from lstm_predictor.nodes import replanner_node  # noqa: E402
+from lstm_predictor.nodes.messages import covariance_36  # noqa: E402
 from lstm_predictor.nodes.replanner_node import ReplannerNode  # noqa: E402
 from nav_msgs.msg import Odometry, Path  # noqa: E402
+import numpy as np  # noqa: E402
 
 pytestmark = pytest.mark.ros
 
@@ -37,13 +40,14 @@ class Robot:
         self.upstream = probe.talk(upstream, commands)
         self.odometry = probe.talk(Odometry, 'odom')
         self.paths = probe.talk(Path, 'predicted_path')
+        self.poses = probe.talk(PoseWithCovarianceStamped, 'predicted_pose')
         self._kind = upstream
 
     def connect(self):
         """Wait until the replanner hears everything and is heard."""
         self.probe.until(
             lambda: all(publisher.get_subscription_count() for publisher in (
-                self.upstream, self.odometry, self.paths)), 'the replanner to hear')
+                self.upstream, self.odometry, self.paths, self.poses)), 'the replanner to hear')
         self.probe.until(
             lambda: self.probe.node.count_publishers(self._obeys) and self.diagnostics,
             'the replanner to be heard')
@@ -109,18 +113,29 @@ def predicted_path(odometry, ahead, left):
 
 
 class Prediction:
-    """Publishes odometry of a robot that stands, and where it is said to be soon."""
+    """
+    Publishes odometry of a robot that stands, and where it is said to be soon.
 
-    def __init__(self, robot, ahead=0.1, left=0.05, spoil=lambda path: None):
+    And, where a command is said to take `effect` [s], that with a standard deviation `spread`.
+    """
+
+    def __init__(self, robot, ahead=0.1, left=0.05, spoil=lambda path: None, effect=0.0,
+                 spread=0.0):
         self._robot = robot
         self._ahead, self._left = ahead, left
         self._spoil = spoil
+        self._effect, self._spread = effect, spread
 
     def __call__(self):
         odometry = drive(1, 0.0, time.time_ns())[0]
         path = predicted_path(odometry, self._ahead, self._left)
         self._spoil(path)
         self._robot.odometry.publish(odometry)
+        if self._effect:
+            pose = PoseWithCovarianceStamped()
+            set_stamp(pose, stamp_of(odometry) + round(SECOND * self._effect))
+            pose.pose.covariance = covariance_36(self._spread ** 2 * np.eye(3))
+            self._robot.poses.publish(pose)
         self._robot.paths.publish(path)
 
 
@@ -258,6 +273,55 @@ def test_steers_against_a_predicted_drift_until_the_prediction_is_stale(probe, n
     assert robot.status('replanning').level == DiagnosticStatus.WARN
 
 
+def turns_late(path):
+    """Make a path straight for 0.6 s, the least horizon and a little; after that it is beside."""
+    for pose in path.poses[:12]:
+        pose.pose.position.y = 0.0
+
+
+@pytest.mark.parametrize('effect, given, corrects', [
+    (0.0, 0.0, False), (0.05, 0.0, False), (0.8, 0.0, True), (5.0, 0.0, True),
+    (0.8, 0.2, False), (0.05, 0.8, True)])
+def test_corrects_where_a_command_takes_effect_unless_a_horizon_is_given(
+        probe, node, effect, given, corrects):
+    robot = Robot(probe)
+    node(correction_horizon=given)
+    robot.connect()
+    prediction = Prediction(robot, spoil=turns_late, effect=effect)
+    robot.ask_until(lambda: 'corrected from' in robot.status('replanning').message,
+                    0.1, 0.0, also=prediction)
+    if corrects:
+        robot.ask_until(lambda: robot.commands()[-1][1] < -1e-3, 0.1, 0.0, also=prediction)
+    else:
+        heard = len(robot.heard)
+        robot.ask_until(lambda: len(robot.heard) > heard + 20, 0.1, 0.0, also=prediction)
+        assert max(abs(yaw_rate) for _, yaw_rate in robot.commands()) < 1e-6
+
+
+def test_an_unsure_prediction_slows_the_upstream_command_and_says_so(probe, node):
+    robot = Robot(probe)
+    node(min_speed_share=0.4, authority=0.0)
+    robot.connect()
+    robot.ask_until(lambda: robot.settled(0.2 * 0.4, 0.5 * 0.4), 0.2, 0.5,
+                    also=Prediction(robot, effect=0.2, spread=1.0))
+    robot.ask_until(lambda: 'slowed to 40 %' in robot.status('replanning').message, 0.2, 0.5,
+                    also=Prediction(robot, effect=0.2, spread=1.0))
+    assert robot.status('replanning').level == DiagnosticStatus.WARN
+    robot.ask_until(lambda: robot.commands()[-1] == pytest.approx((0.2, 0.5), rel=1e-2), 0.2, 0.5,
+                    also=Prediction(robot, effect=0.2, spread=0.001))
+
+
+def test_a_prediction_that_disagrees_with_the_odometry_corrects_nothing(probe, node):
+    robot = Robot(probe)
+    node()
+    robot.connect()
+    far = Prediction(robot, left=100.0)
+    robot.ask_until(lambda: robot.settled(0.1, 0.5), 0.1, 0.5, also=far)
+    robot.ask_until(lambda: 'disagrees' in robot.status('replanning').message, 0.1, 0.5, also=far)
+    assert robot.status('replanning').level == DiagnosticStatus.WARN
+    assert robot.settled(0.1, 0.5)
+
+
 def no_poses(path):
     path.poses = []
 
@@ -356,6 +420,8 @@ def test_bad_start_is_one_line(bad_starts, name):
     ('correction_horizon', '-1.0'), ('correction_horizon', '.inf'), ('max_velocity', '[0.2]'),
     ('max_accel', '[-1.0, 0.0, 1.0]'), ('max_decel', '2.5'), ('velocity_timeout', '.inf'),
     ('authority', '1.5'), ('memory', '1'), ('autostart', '1'), ('diagnostics_period', '.inf'),
-    ('horizon', '0.5')])
+    ('horizon', '0.5'), ('mode', 'fly'), ('min_speed_share', '0.0'), ('caution_memory', '.nan'),
+    ('odometry_timeout', '0.0'), ('lookahead_time', '.inf'), ('min_lookahead_dist', '1.0'),
+    ('xy_goal_tolerance', '-1.0'), ('batch_size', '0'), ('knots', '1'), ('path_weight', '-1.0')])
 def test_bad_parameter_is_named(refusal, name, value):
     assert name in refusal(replanner_node.main, **{name: value})

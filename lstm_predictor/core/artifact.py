@@ -101,7 +101,7 @@ class Artifact:
         return np.asarray(learned.numpy())
 
     def timing(self, window: ArrayLike, memory: ArrayLike) -> tuple[float, float, float]:
-        """Return dead time, lag of the speed and lag of the yaw rate [s] of a robot."""
+        """Return a robot's dead time, lag of the speed and lag of the yaw rate [s]."""
         with torch.inference_mode():
             delay, speed, yaw_rate = self._module.timing(
                 _tensor(window), _tensor(memory))[0].tolist()

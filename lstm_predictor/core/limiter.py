@@ -14,8 +14,8 @@ class Limits:
 
     max_velocity: Triple = (0.22, 0.0, 2.84)  # [m/s], [m/s], [rad/s]
     min_velocity: Triple = (-0.22, 0.0, -2.84)  # [m/s], [m/s], [rad/s]
-    max_accel: Triple = (2.5, 0.0, 3.2)  # away from zero [m/s^2], [m/s^2], [rad/s^2]
-    max_decel: Triple = (-2.5, 0.0, -3.2)  # towards zero [m/s^2], [m/s^2], [rad/s^2]
+    max_accel: Triple = (2.5, 0.0, 10.0)  # away from zero [m/s^2], [m/s^2], [rad/s^2]
+    max_decel: Triple = (-2.5, 0.0, -10.0)  # towards zero [m/s^2], [m/s^2], [rad/s^2]
 
     def __post_init__(self) -> None:
         """Raise ValueError that names the field and its value."""

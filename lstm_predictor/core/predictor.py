@@ -1,14 +1,15 @@
 """Readings in, predictions out, at the rate of the grid: the node without ROS."""
 
 from dataclasses import dataclass
+import math
 
 from lstm_predictor.core import baselines
 from lstm_predictor.core.artifact import Artifact, Contract, open_commands
+from lstm_predictor.core.observer import Observer
 from lstm_predictor.core.prediction import in_odometry_frame, Prediction
-from lstm_predictor.core.response import rows_between
-from lstm_predictor.core.samples import BadMessage, Command, Imu, Odometry
+from lstm_predictor.core.samples import Command, Imu, Odometry
 from lstm_predictor.core.supervisor import Supervisor, SupervisorConfig
-from lstm_predictor.core.window import FEATURE, FEATURES, Window
+from lstm_predictor.core.window import FEATURE, FEATURES
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,6 @@ HANDED_TO = ('constant_turn', 'arx_online')  # the predictors that may stand in 
 
 # The part of a lag that is waited for as if it were dead time.
 _LAG_SHARE = 0.5
-_EARLY = 0.25  # part of a step by which a message may come before its step is due
 # The model divides by the largest speeds of its window, so a little beyond is no other world.
 _BEYOND = 1.5  # times the largest in training [-]
 _SPEEDS = [FEATURE[name] for name in ('speed', 'pose_speed', 'command_speed')]
@@ -57,7 +57,10 @@ class Predictor:
         self.config = config
         speed, _, yaw_rate = config.max_velocity
         contract = artifact.contract
-        self.window = Window(contract.window_config(speed, yaw_rate))
+        self.observer = Observer(artifact, contract.window_config(speed, yaw_rate),
+                                 config.use_imu, config.max_step_back)
+        self.window = self.observer.window
+        self.ready = self.observer.ready
         self.supervisor = Supervisor(
             ('lstm', *(HANDED_TO if config.handover else ())), contract.horizon,
             self.window.config.step_ns, supervised)
@@ -65,85 +68,44 @@ class Predictor:
         self._turn = baselines.constant_turn(contract.classical, step)
         self._adapted = baselines.arx_online(contract.classical, artifact.prior, step)
         self._open = open_commands(1, contract.horizon)
-        self._memory = artifact.blank()
-        self._learned_ns: int | None = None
-        self._due_ns: int | None = None
 
     def reset(self) -> None:
         """Forget every reading and every error, as after a jump of time."""
-        self.window.reset()
+        self.observer.reset()
         self.supervisor.reset()
         self._adapted.reset()
-        self._memory = self.artifact.blank()
-        self._learned_ns = None
-        self._due_ns = None
 
     def add(self, reading: Odometry | Imu | Command) -> bool:
-        """
-        Take a reading; False where it repeats one or has no place in the window.
-
-        The odometry decides what time it is: before its first message nothing else is taken.
-        Raise BadMessage for what is from far ahead of it.
-        """
+        """Take a reading, as `Observer.add`, and score what was predicted for its time."""
         if isinstance(reading, Odometry):
-            if self._ahead(reading.stamp_ns) < -self.config.max_step_back:
+            if self.observer.restarts(reading):
                 self.reset()
             self.supervisor.observe(reading.stamp_ns, np.array(reading[1:4]))
-        elif not len(self.window.odometry) or \
-                isinstance(reading, Imu) and not self.config.use_imu:
-            return False
-        elif self._ahead(reading.stamp_ns) > self.config.max_step_back:
-            raise BadMessage(
-                f'its stamp is {self._ahead(reading.stamp_ns):.1f} s ahead of odom')
-        return self.window.add(reading)
+        return self.observer.add(reading)
 
     def predict_if_due(self) -> Prediction | None:
         """Return a prediction from the newest odometry where a step is due and the window full."""
-        if not self.ready():
-            return None
-        anchor_ns = int(self.window.odometry.times[-1])
-        step_ns = self.window.config.step_ns
-        due_ns = anchor_ns if self._due_ns is None else self._due_ns
-        if anchor_ns < due_ns - _EARLY * step_ns:
-            return None
-        # A step later than that has been missed; the next ones are counted from here.
-        self._due_ns = (due_ns if anchor_ns <= due_ns + step_ns else anchor_ns) + step_ns
-        return self.predict(anchor_ns)
-
-    def ready(self) -> bool:
-        """Return whether odometry fills the window without a gap."""
-        times = self.window.odometry.times
-        return len(times) > 1 and bool(self.window.covered(times[-1:])[0])
+        anchor_ns = self.observer.due()
+        return None if anchor_ns is None else self.predict(anchor_ns)
 
     def predict(self, anchor_ns: int) -> Prediction:
         """Return the prediction from the window that ends at a covered stamp [ns]."""
-        anchors = np.array([anchor_ns], dtype=np.int64)
-        rows = self.window.rows(anchors)
-        self._learn(anchor_ns, rows)
-        poses, factors = self.artifact.predict(rows, self._open, self._memory)
+        rows = self.observer.look(anchor_ns)
+        poses, factors = self.artifact.predict(rows, self._open, self.observer.memory)
         candidates = {'lstm': poses[0], **(self._stand_ins(rows) if self.config.handover else {})}
         unlike = outside(rows[0], self.artifact.contract)
-        anchor = self.window.poses(anchors)[0]
+        anchor = self.window.poses(np.array([anchor_ns], dtype=np.int64))[0]
         verdict = self.supervisor.judge(anchor_ns, anchor, candidates, factors[0], not unlike)
         return in_odometry_frame(
             anchor_ns, self.window.config.step_ns, anchor, rows[0], verdict.poses,
             verdict.factors, verdict.name, unlike or verdict.reason,
             self._takes_effect(rows))
 
-    def _learn(self, anchor_ns: int, rows: Array) -> None:
-        """Add to the memory what the window (1, W, F) has that the last one had not."""
-        earlier_ns = self._learned_ns
-        before = [] if earlier_ns is None else [earlier_ns]
-        new = rows_between(np.array([*before, anchor_ns]), self.window.config.step_ns)[-1]
-        learned = self.artifact.learn(rows, int(new), self._memory)
-        if np.isfinite(learned).all():
-            self._memory = learned
-        self._learned_ns = anchor_ns
-
     def _takes_effect(self, rows: Array) -> float:
         """Return the time [s] until a command given now moves the robot."""
-        delay, *lags = self.artifact.timing(rows, self._memory)
-        return delay + _LAG_SHARE * float(np.mean(lags))
+        delay, *lags = self.artifact.timing(rows, self.observer.memory)
+        found = delay + _LAG_SHARE * min(lags)
+        return found if math.isfinite(found) else 0.0  # a window of absurd readings says nothing
 
     def _stand_ins(self, rows: Array) -> dict[str, Array]:
         """Return the paths (H, 3) of the classical predictors from a window (1, W, F)."""
@@ -153,11 +115,6 @@ class Predictor:
         if not np.isfinite(adapted).all():
             self._adapted.reset()  # what it has learned is spoiled for good
         return dict(zip(HANDED_TO, (turned, adapted)))
-
-    def _ahead(self, stamp_ns: int) -> float:
-        """Return how far [s] a stamp is ahead of the newest odometry, 0 before the first."""
-        times = self.window.odometry.times
-        return 1e-9 * float(stamp_ns - times[-1]) if len(times) else 0.0
 
 
 def outside(rows: Array, contract: Contract) -> str:

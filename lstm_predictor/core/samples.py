@@ -52,6 +52,32 @@ def read_pose(pose: Any) -> tuple[float, float, float]:
     return x, y, yaw_of(pose.orientation)
 
 
+def read_plan(message: Any) -> list[tuple[float, float, float]]:
+    """
+    Return the poses x [m], y [m], yaw [rad] of a nav_msgs/Path.
+
+    Planners leave orientations out: one that is no rotation reads as the direction of the way
+    that leads there. Raise BadMessage for a position that is not finite.
+    """
+    poses: list[tuple[float, float, float]] = []
+    for index, stamped in enumerate(message.poses):
+        x, y = stamped.pose.position.x, stamped.pose.position.y
+        if not (math.isfinite(x) and math.isfinite(y)):
+            raise BadMessage(f'position of pose {index} is ({x}, {y})')
+        try:
+            yaw = yaw_of(stamped.pose.orientation)
+        except BadMessage:
+            yaw = 0.0 if not poses else math.atan2(y - poses[-1][1], x - poses[-1][0])
+        poses.append((x, y, yaw))
+    return poses
+
+
+def read_planar_covariance(covariance: Any) -> list[list[float]]:
+    """Return the covariance of x [m], y [m] and yaw [rad] (3 x 3) out of 36 numbers (6 x 6)."""
+    planar = (0, 1, 5)
+    return [[float(covariance[6 * row + column]) for column in planar] for row in planar]
+
+
 def stamp_ns(header: Any) -> int:
     """
     Return the time of a message header in nanoseconds.

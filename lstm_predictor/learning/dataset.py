@@ -101,8 +101,13 @@ def examples_of(track: Track, config: WindowConfig, horizon: int, stride: float 
 def examples(window: Window, anchors_ns: NDArray[np.int64], horizon: int, number: int = 0
              ) -> Examples:
     """Return the examples at usable anchors (n,)."""
-    parts = [_examples(window, anchors_ns[i:i + _CHUNK], horizon, number)
-             for i in range(0, max(len(anchors_ns), 1), _CHUNK)]
+    parts, memory = [empty(window.config.length, horizon)], Response().blank(1)
+    for i in range(0, len(anchors_ns), _CHUNK):
+        since = anchors_ns[max(i - 1, 0):i + _CHUNK]
+        part = _examples(window, anchors_ns[i:i + _CHUNK], horizon, number)
+        learned = memories(part.windows, since, window.config.step_ns, memory)
+        memory = torch.from_numpy(learned[-1:])
+        parts.append(replace(part, memory=learned))
     return join(parts)
 
 
@@ -114,32 +119,35 @@ def join(parts: list[Examples]) -> Examples:
 
 def _examples(window: Window, anchors_ns: NDArray[np.int64], horizon: int, number: int
               ) -> Examples:
-    if not len(anchors_ns):
-        return empty(window.config.length, horizon)
+    """Return examples whose memory is still to come."""
     step_ns = window.config.step_ns
     steps = np.arange(1, horizon + 1, dtype=np.int64) * step_ns
     ends = anchors_ns[:, None] + steps  # (n, H)
     start = window.poses(anchors_ns)[:, None]
-    windows = window.rows(anchors_ns).astype(np.float32)
     return Examples(
-        windows=windows,
+        windows=window.rows(anchors_ns).astype(np.float32),
         commands=window.commands_at(ends - step_ns)[..., [0, 1, 3]].astype(np.float32),
         futures=se2.between(start, window.poses(ends)).astype(np.float32),
         anchors_ns=anchors_ns,
         tracks=np.full(len(anchors_ns), number, dtype=np.int32),
-        memory=memories(windows, anchors_ns, step_ns))
+        memory=Response().blank(0).numpy())
 
 
-def memories(windows: Floats, anchors_ns: NDArray[np.int64], step_ns: int) -> Floats:
-    """Return what was learned of one robot up to each of its windows (n, W, F): (n, 2, M, 4)."""
+def memories(windows: Floats, anchors_ns: NDArray[np.int64], step_ns: int,
+             memory: torch.Tensor | None = None) -> Floats:
+    """
+    Return what was learned of one robot up to each of its windows (n, W, F): (n, 2, M, 4).
+
+    `anchors_ns` are their stamps and, where they go on from a `memory`, the one before them.
+    """
     response = Response(1e-9 * step_ns)
-    rows = rows_between(anchors_ns, step_ns)
+    rows = rows_between(anchors_ns, step_ns)[-len(windows):]
     with torch.inference_mode():
         added = [response.evidence(
             torch.from_numpy(windows[i:i + _CHUNK]),
             torch.from_numpy(scales(windows[i:i + _CHUNK].astype(float))).float(),
             torch.from_numpy(rows[i:i + _CHUNK])) for i in range(0, len(windows), _CHUNK)]
-        memory = response.blank(1)
+        memory = response.blank(1) if memory is None else memory
         kept = []
         for part in (one for many in added for one in many):
             memory = response.remember(memory, part)

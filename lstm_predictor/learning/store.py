@@ -17,8 +17,13 @@ import numpy as np
 
 # What decides the numbers of an example beside the configuration.
 _SOURCES = ('bags.py', 'core/se2.py', 'core/samples.py', 'core/clock.py', 'core/stream.py',
-            'core/window.py', 'core/response.py', 'learning/tracks.py', 'learning/fleet.py',
-            'learning/dataset.py', 'learning/recordings.py', 'learning/mishaps.py', 'sim/*')
+            'core/window.py', 'core/arx.py', 'core/classical.py', 'core/response.py',
+            'learning/tracks.py', 'learning/fleet.py',
+            'learning/dataset.py', 'learning/recordings.py', 'learning/mishaps.py',
+            'sim/__init__.py', 'sim/actuation.py', 'sim/courses.py', 'sim/drivers.py',
+            'sim/plant.py', 'sim/pursuit.py', 'sim/readings.py', 'sim/robot.py',
+            'sim/robot_config.py', 'sim/sensors.py', 'sim/slip_patches.py',
+            'sim/turtlebot3_burger.xml')
 
 
 def key(what: Any) -> str:

@@ -6,9 +6,9 @@ from typing import Any
 
 from builtin_interfaces.msg import Time
 
-from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
+from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped, TransformStamped
 
-from lstm_predictor.core.prediction import Prediction
+from lstm_predictor.core.prediction import Prediction, Step
 
 from nav_msgs.msg import Odometry, Path
 
@@ -52,28 +52,46 @@ def path_message(prediction: Prediction, frame_id: str) -> Path:
     return message
 
 
-def pose_message(prediction: Prediction, index: int, frame_id: str) -> PoseWithCovarianceStamped:
+def pose_message(step: Step, frame_id: str) -> PoseWithCovarianceStamped:
     """Return one step; the stamp is the time it is predicted for."""
     message = PoseWithCovarianceStamped()
     message.header.frame_id = frame_id
-    message.header.stamp = time_message(int(prediction.stamps_ns[index]))
-    set_pose(message.pose.pose, *prediction.poses[index].tolist())
-    message.pose.covariance = covariance_36(prediction.covariances[index])
+    message.header.stamp = time_message(step.stamp_ns)
+    set_pose(message.pose.pose, *step.pose.tolist())
+    message.pose.covariance = covariance_36(step.covariance)
     return message
 
 
-def odometry_message(prediction: Prediction, index: int, frame_id: str,
-                     child_frame_id: str) -> Odometry:
+def odometry_message(step: Step, frame_id: str, child_frame_id: str) -> Odometry:
     """Return one step with its twist, as odometry of the time it is predicted for."""
     message = Odometry()
-    pose = pose_message(prediction, index, frame_id)
+    pose = pose_message(step, frame_id)
     message.header = pose.header
     message.child_frame_id = child_frame_id
     message.pose = pose.pose
-    twist = prediction.twists[index].tolist()
+    twist = step.twist.tolist()
     message.twist.twist.linear.x, message.twist.twist.linear.y = twist[:2]
     message.twist.twist.angular.z = twist[2]
-    message.twist.covariance = covariance_36(np.diag(prediction.twist_stds[index] ** 2))
+    message.twist.covariance = covariance_36(np.diag(step.twist_std ** 2))
+    return message
+
+
+def transform_message(prediction: Prediction, step: Step, frame_id: str,
+                      child_frame_id: str) -> TransformStamped:
+    """
+    Return where a frame of the robot will be, as the transform of now.
+
+    The stamp is that of the newest input: who looks up the transform of now shall find where the
+    robot will be, and not what was once predicted for now.
+    """
+    message = TransformStamped()
+    message.header.frame_id = frame_id
+    message.header.stamp = time_message(prediction.anchor_ns)
+    message.child_frame_id = child_frame_id
+    x, y, yaw = step.pose.tolist()
+    message.transform.translation.x, message.transform.translation.y = x, y
+    message.transform.rotation.z = math.sin(yaw / 2.0)
+    message.transform.rotation.w = math.cos(yaw / 2.0)
     return message
 
 

@@ -37,15 +37,23 @@ class PredictorNodeConfig:
     autostart: bool = True  # configure and activate without being asked
     model_path: str = ''  # TorchScript archive; empty: the one that comes with the package
     model_sha256: str = ''  # the only hash that is accepted; empty: any
-    pose_horizon: float = 0.5  # how far ahead predicted_pose and predicted_odom are [s]
+    # How far ahead predicted_pose and predicted_odom are; 0: until a command given now takes
+    # effect, which the model works out [s].
+    pose_horizon: float = 0.0
+    publish_tf: bool = False  # transform to the predicted pose as well; needs tf2_ros
+    predicted_frame: str = 'base_link_predicted'  # child frame of that transform
     diagnostics_period: float = 1.0  # [s]
 
     def __post_init__(self) -> None:
         """Raise ValueError that names the field and its value."""
-        for name in ('pose_horizon', 'diagnostics_period'):
-            if not 0.0 < getattr(self, name) < math.inf:
-                raise ValueError(
-                    f'{name} must be positive and finite [s], is {getattr(self, name)}')
+        if not 0.0 <= self.pose_horizon < math.inf:
+            raise ValueError(
+                f'pose_horizon must be 0 or positive and finite [s], is {self.pose_horizon}')
+        if not 0.0 < self.diagnostics_period < math.inf:
+            raise ValueError(f'diagnostics_period must be positive and finite [s], is '
+                             f'{self.diagnostics_period}')
+        if self.publish_tf and not self.predicted_frame:
+            raise ValueError('predicted_frame must not be empty with publish_tf')
 
 
 class PredictorNode(ManagedNode):
@@ -68,7 +76,6 @@ class PredictorNode(ManagedNode):
                              f'predicts {horizon} s')
         torch.set_num_threads(1)
         self._predictor = Predictor(model, config, parameters.read(self, SupervisorConfig))
-        self._index = max(0, round(self._config.pose_horizon * model.contract.rate) - 1)
         self._model_text = f'{path.name}, trained for {model.contract.robots}'
         self._inputs = {
             'odom': health.Input('odom'),
@@ -77,6 +84,7 @@ class PredictorNode(ManagedNode):
         self._path = self.offer(Path, 'predicted_path')
         self._pose = self.offer(PoseWithCovarianceStamped, 'predicted_pose')
         self._odom = self.offer(Odometry, 'predicted_odom')
+        self._transforms = transform_broadcaster(self) if self._config.publish_tf else None
         self._diagnostics = self.offer(DiagnosticArray, '/diagnostics')
         self.hear(Odometry, 'odom', self._on_odometry, BEST_EFFORT)
         if config.use_imu:
@@ -136,11 +144,20 @@ class PredictorNode(ManagedNode):
     def _publish(self, prediction: Prediction) -> None:
         frame_id, child_frame_id = self._frames
         self._path.publish(messages.path_message(prediction, frame_id))
-        self._pose.publish(messages.pose_message(prediction, self._index, frame_id))
-        self._odom.publish(messages.odometry_message(
-            prediction, self._index, frame_id, child_frame_id))
+        step = prediction.at(self._horizon(prediction))
+        self._pose.publish(messages.pose_message(step, frame_id))
+        self._odom.publish(messages.odometry_message(step, frame_id, child_frame_id))
+        if self._transforms is not None:
+            self._transforms.sendTransform(messages.transform_message(
+                prediction, step, frame_id, self._config.predicted_frame))
         self._published += 1
         self._published_at = time.monotonic()
+
+    def _horizon(self, prediction: Prediction | None) -> float:
+        """Return how far ahead predicted_pose and predicted_odom are [s]."""
+        if self._config.pose_horizon or prediction is None:
+            return self._config.pose_horizon
+        return prediction.takes_effect
 
     def _report(self) -> None:
         if self.active:
@@ -158,8 +175,9 @@ class PredictorNode(ManagedNode):
         return health.status(level, 'prediction', text, {
             'model': self._model_text, 'source': last.source if last else 'none',
             'published': self._published, 'inference [ms]': f'{1e3 * self._seconds:.2f}',
-            'pose_horizon [s]': self._config.pose_horizon,
-            **scores(self._predictor.supervisor, self._config.pose_horizon)})
+            'pose_horizon [s]': f'{self._horizon(last):.3f}',
+            'a command takes effect after [s]': f'{last.takes_effect:.3f}' if last else 'unknown',
+            **scores(self._predictor.supervisor, self._horizon(last))})
 
     def _prediction_health(self, now: float) -> tuple[Any, str]:
         """Return the level and, in words, the first thing that is wrong."""
@@ -182,6 +200,18 @@ class PredictorNode(ManagedNode):
         if not last.command_valid:
             remarks = [*remarks, 'predicting without a command']
         return level, '; '.join(remarks) or 'predicting'
+
+
+def transform_broadcaster(node: Any) -> Any:
+    """Return a broadcaster of transforms; raise ValueError where tf2_ros is missing."""
+    try:
+        from tf2_ros import TransformBroadcaster
+    except ImportError:
+        raise ValueError('publish_tf needs tf2_ros, which is not there: install '
+                         'ros-$ROS_DISTRO-tf2-ros-py') from None
+    broadcaster = TransformBroadcaster(node)
+    node.keep(lambda: node.destroy_publisher(broadcaster.pub_tf))  # it does not do so itself
+    return broadcaster
 
 
 def scores(supervisor: Supervisor, horizon: float) -> dict[str, str]:

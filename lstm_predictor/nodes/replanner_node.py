@@ -8,17 +8,18 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 
 from lstm_predictor.core import samples
-from lstm_predictor.core.clock import ClockOffset
-from lstm_predictor.core.replanner import (
-    IDLE, Output, Replanner, ReplannerConfig, STOPPED, Target, UNCORRECTED)
+from lstm_predictor.core.caution import CautionConfig
+from lstm_predictor.core.follower import NO_PLAN
+from lstm_predictor.core.mppi_config import MppiConfig
+from lstm_predictor.core.pursuit import PursuitConfig
+from lstm_predictor.core.replanner import IDLE, Output, ReplannerConfig
 from lstm_predictor.nodes import health, parameters
-from lstm_predictor.nodes.commands import BEST_EFFORT, CommandPublisher, CommandSubscription
+from lstm_predictor.nodes.commands import CommandPublisher
 from lstm_predictor.nodes.lifecycle import run
 from lstm_predictor.nodes.managed import ManagedNode
+from lstm_predictor.nodes.modes import mode_of
 
-from nav_msgs.msg import Odometry, Path
-
-import numpy as np
+_IDLING = (IDLE, NO_PLAN)  # nothing was asked of this node yet, so that it says nothing
 
 
 @dataclass(frozen=True)
@@ -26,24 +27,33 @@ class ReplannerNodeConfig:
     """What the node needs to know beside the replanner itself."""
 
     autostart: bool = True  # configure and activate without being asked
+    mode: str = 'compensate'  # compensate, follow_path or mppi
+    model_path: str = ''  # for mppi: TorchScript archive; empty: the one of the package
+    model_sha256: str = ''  # for mppi: the only hash that is accepted; empty: any
     control_frequency: float = 20.0  # least rate of commands and of the watchdog [Hz]
-    correction_horizon: float = 0.5  # which step of the predicted path is corrected [s]
+    # Which step of the predicted path is corrected; 0: where a command given now takes effect,
+    # 0.5 s at least [s].
+    correction_horizon: float = 0.0
     diagnostics_period: float = 1.0  # [s]
 
     def __post_init__(self) -> None:
         """Raise ValueError that names the field and its value."""
-        for name in ('control_frequency', 'correction_horizon', 'diagnostics_period'):
+        if not 0.0 <= self.correction_horizon < math.inf:
+            raise ValueError(f'correction_horizon must be 0 or positive and finite, is '
+                             f'{self.correction_horizon}')
+        for name in ('control_frequency', 'diagnostics_period'):
             if not 0.0 < getattr(self, name) < math.inf:
                 raise ValueError(f'{name} must be positive and finite, is {getattr(self, name)}')
 
 
 class ReplannerNode(ManagedNode):
-    """Converts messages, calls the replanner and publishes."""
+    """Publishes what its mode makes of the messages."""
 
     def __init__(self, **options: Any) -> None:
         """Declare the parameters; ValueError names one that is wrong."""
         super().__init__('replanner', **options)
-        parameters.declare(self, ReplannerNodeConfig, ReplannerConfig)
+        parameters.declare(self, ReplannerNodeConfig, ReplannerConfig, CautionConfig,
+                           PursuitConfig, MppiConfig)
 
     def configure(self) -> None:
         """Read the parameters and open the topics."""
@@ -52,91 +62,59 @@ class ReplannerNode(ManagedNode):
             raise ValueError(f'cmd_vel_in and cmd_vel are both {names[0]}: the replanner would '
                              f'hear itself')
         self._config = parameters.read(self, ReplannerNodeConfig)
-        self._replanner = Replanner(parameters.read(self, ReplannerConfig))
-        self._inputs = {
-            'cmd_vel_in': health.Input('cmd_vel_in', needed=False),
-            'predicted_path': health.Input('predicted_path', needed=False),
-            'odom': health.Input('odom', needed=False)}
+        for config in (PursuitConfig, MppiConfig):  # wrong is wrong in every mode
+            parameters.read(self, config)
+        self._inputs: dict[str, health.Input] = {}
+        self._mode = mode_of(self._config.mode)(self, self._inputs)
         self._command = CommandPublisher(self, 'cmd_vel')
         self.keep(self._command.destroy)
         self._diagnostics = self.offer(DiagnosticArray, '/diagnostics')
-        self.keep(CommandSubscription(self, 'cmd_vel_in', self._on_upstream).destroy)
-        self.hear(Odometry, 'odom', self._on_odometry, BEST_EFFORT)
-        self.hear(Path, 'predicted_path', self._on_path, BEST_EFFORT)
-        self.every(1.0 / self._config.control_frequency, self._send_if_due)
+        self.every(1.0 / self._config.control_frequency, self.send_if_due)
         self.every(self._config.diagnostics_period, self._report)
 
     def start(self) -> None:
         """Start idle."""
-        self._replanner.reset()
-        self._offset = ClockOffset()
+        self._mode.start()
         self._last = Output(0.0, 0.0, IDLE)
         self._sent_at = 0.0  # [s] steady
+        self._seconds = 0.0  # what the last command took
 
     def stop(self) -> None:
         """Stop the robot where this node drove it; nobody else will."""
-        if self._last.reason != IDLE:
+        if self._last.reason not in _IDLING:
             self._command.publish(0.0, 0.0)
             self._command.flush()
 
-    def _on_upstream(self, message: Any) -> None:
-        command = self._read('cmd_vel_in', samples.read_command, message, 0)
-        if command is not None:
-            # Its stamp may be of another machine; what counts is when it was heard, by the
-            # clock of the odometry that it is compared with.
-            heard_ns = self._now_ns() - self._offset.offset_ns
-            self._replanner.set_upstream(command._replace(stamp_ns=heard_ns), time.monotonic())
-            if command.speed == 0.0 and command.yaw_rate == 0.0:
-                self._send()
-            else:
-                self._send_if_due()
-
-    def _on_odometry(self, message: Odometry) -> None:
-        odometry = self._read('odom', samples.read_odometry, message)
-        if odometry is not None:
-            self._offset.add(self._now_ns(), odometry.stamp_ns)
-            self._replanner.set_odometry(odometry)
-
-    def _on_path(self, message: Path) -> None:
-        target = self._read('predicted_path', self._target, message)
-        if target is not None:
-            self._replanner.set_target(target, time.monotonic())
-        elif self.active:
-            self._replanner.drop_target()
-
-    def _target(self, path: Path) -> Target:
-        """Return the step of the path that lies at the correction's horizon, or its last one."""
-        if not path.poses:
-            raise samples.BadMessage('predicted_path has no poses')
-        begin_ns = samples.stamp_ns(path.header)
-        wanted_ns = begin_ns + round(1e9 * self._config.correction_horizon)
-        stamps = [samples.stamp_ns(pose.header) for pose in path.poses]
-        index = min(int(np.searchsorted(stamps, wanted_ns)), len(stamps) - 1)
-        return Target(stamps[index], np.array(samples.read_pose(path.poses[index].pose)))
-
-    def _read(self, topic: str, read: Any, *message: Any) -> Any:
+    def read(self, topic: str, reader: Any, *message: Any) -> Any:
         """Return the reading of a message, or None where it is bad or the node not active."""
         if not self.active:
             return None
         heard = self._inputs[topic]
         try:
-            reading = read(*message)
+            reading = reader(*message)
         except samples.BadMessage as error:
             heard.refuse(str(error), time.monotonic())
             return None
         heard.heard(time.monotonic())
         return reading
 
-    def _send_if_due(self) -> None:
+    def now_ns(self) -> int:
+        """Return the time of the node's clock [ns]."""
+        return int(self.get_clock().now().nanoseconds)
+
+    def send_if_due(self) -> None:
+        """Send a command where the last one is old enough."""
         # Half a period: an upstream of the same rate is answered at once, not by the timer.
         due = time.monotonic() - self._sent_at > 0.5 / self._config.control_frequency
         if self.active and due:
-            self._send()
+            self.send()
 
-    def _send(self) -> None:
+    def send(self) -> None:
+        """Send the command for now; nothing as long as nobody asked for any."""
         self._sent_at = time.monotonic()
-        self._last = self._replanner.output(self._sent_at)
-        if self._last.reason != IDLE:
+        self._last = self._mode.output(self._sent_at)
+        self._seconds = time.monotonic() - self._sent_at
+        if self._last.reason not in _IDLING:
             self._command.publish(self._last.speed, self._last.yaw_rate)
 
     def _report(self) -> None:
@@ -148,14 +126,16 @@ class ReplannerNode(ManagedNode):
             entries.append(health.status(health.OK, 'replanning', 'not active', {}))
         self._diagnostics.publish(health.report(self, entries))
 
-    def _now_ns(self) -> int:
-        return int(self.get_clock().now().nanoseconds)
-
     def _replanning_status(self) -> DiagnosticStatus:
-        level = health.WARN if self._last.reason in (STOPPED, UNCORRECTED) else health.OK
+        caution = self._mode.caution
+        level = self._mode.level(self._last.reason)
         return health.status(level, 'replanning', self._last.reason, {
+            'mode': self._config.mode,
             'speed [m/s]': f'{self._last.speed:.3f}',
-            'yaw rate [rad/s]': f'{self._last.yaw_rate:.3f}'})
+            'yaw rate [rad/s]': f'{self._last.yaw_rate:.3f}',
+            'share of the speed [%]': f'{100.0 * caution.share:.0f}',
+            'predicted error across the path [m]': f'{caution.across:.4f}',
+            'computation [ms]': f'{1e3 * self._seconds:.2f}'})
 
 
 def main(args: list[str] | None = None) -> int:

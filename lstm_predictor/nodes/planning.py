@@ -1,0 +1,97 @@
+"""The replanner's mode that plans with the model; the only one that needs torch."""
+
+from pathlib import Path as FilePath
+from typing import Any
+
+from lstm_predictor.core import artifact, samples
+from lstm_predictor.core.mppi import Mppi, MppiConfig, MppiLaw, rollout_of
+from lstm_predictor.core.observer import Observer
+from lstm_predictor.core.pursuit import Law
+from lstm_predictor.core.replanner import Output, Target
+from lstm_predictor.nodes import health, parameters
+from lstm_predictor.nodes.commands import BEST_EFFORT
+from lstm_predictor.nodes.modes import FollowPath
+from lstm_predictor.paths import default_model
+
+import numpy as np
+
+from sensor_msgs.msg import Imu
+
+import torch
+
+_PLANS = 10.0  # at least so often is there a new one [Hz]
+
+
+class PlanWithModel(FollowPath):
+    """Follows a plan by commands that the model has tried out."""
+
+    def __init__(self, node: Any, inputs: dict[str, health.Input]) -> None:
+        """Load the model and hear the IMU as well."""
+        torch.set_num_threads(1)
+        path = FilePath(node.get_parameter('model_path').value or default_model())
+        model = artifact.load(path, node.get_parameter('model_sha256').value)
+        self._planned = parameters.read(node, MppiConfig)
+        _check(self._planned, model.contract)
+        inputs['imu'] = health.Input('imu', needed=False)
+        super().__init__(node, inputs)
+        limits = self.config
+        self._observer = Observer(
+            model, model.contract.window_config(limits.max_velocity[0], limits.max_velocity[2]),
+            use_imu=True, max_step_back=1.0)
+        node.hear(Imu, 'imu', self._on_imu, BEST_EFFORT)
+
+    def law(self) -> Law:
+        """Return the planner."""
+        low, high = self.config.min_velocity, self.config.max_velocity
+        rate = float(self.node.get_parameter('control_frequency').value)
+        mppi = Mppi(self._planned, (high[0], high[2]), (low[0], low[2]))
+        self._law = MppiLaw(
+            mppi, every=max(1, round(rate / _PLANS)), steps=1.0 / (rate * self._planned.model_dt))
+        return self._law
+
+    def start(self) -> None:
+        """Start with an empty window."""
+        super().start()
+        self._observer.reset()
+        self._law.reset()
+
+    def output(self, steady: float) -> Output:
+        """Return the first of the planned commands."""
+        self._law.rollout = rollout_of(self._observer, self._planned.model_dt)
+        output = super().output(steady)
+        # What the robot is told now, by the clock of its odometry.
+        stamp_ns = self.node.now_ns() - self.offset.offset_ns
+        if self._observer.ahead(stamp_ns) <= self._observer.max_step_back:  # it has not stopped
+            self._observer.add(samples.Command(stamp_ns, output.speed, output.yaw_rate))
+        return output
+
+    def take_odometry(self, odometry: samples.Odometry) -> None:
+        """Take where the robot is, and plan from there: the model knows what is on its way."""
+        if self._observer.restarts(odometry):
+            self._observer.reset()
+        self._observer.add(odometry)
+        anchor_ns = self._observer.due()
+        if anchor_ns is not None:
+            self._observer.look(anchor_ns)
+        super().take_odometry(odometry)
+        # The rollouts begin where the robot is, not where it will be.
+        super().take_pose(Target(odometry.stamp_ns, np.array(odometry[1:4])))
+
+    def take_pose(self, target: Target) -> None:
+        """Leave the prediction alone."""
+
+    def drop_pose(self) -> None:
+        """Leave the prediction alone."""
+
+    def _on_imu(self, message: Imu) -> None:
+        self.node.read('imu', lambda heard: self._observer.add(samples.read_imu(heard)), message)
+
+
+def _check(config: MppiConfig, contract: artifact.Contract) -> None:
+    """Raise ValueError where the model cannot roll out so long a sequence."""
+    step = 1.0 / contract.rate
+    if abs(config.model_dt - step) > 1e-9:
+        raise ValueError(f'model_dt must be that of the model, {step:g} s, is {config.model_dt}')
+    if config.time_steps > contract.horizon:
+        raise ValueError(f'time_steps must be at most {contract.horizon}, which the model '
+                         f'predicts, is {config.time_steps}')
