@@ -84,7 +84,7 @@ def test_the_shipped_model_plans_a_straight_metre(probe, node):
     probe.until(lambda: planner.commands()[-1].tolist() == [0.0, 0.0])
     path = np.array([samples.read_pose(message.pose.pose) for message in planner.odometry])
     assert path[-1, :2] == pytest.approx([1.0, 0.0], abs=0.1)
-    assert np.abs(path[:, 1]).max() < 0.05
+    assert np.abs(path[:, 1]).max() < 0.1
     assert (np.abs(planner.commands()) <= [0.22, 2.84]).all()
     assert planner.status().level == DiagnosticStatus.OK
     values = {item.key: item.value for item in planner.status().values}
@@ -140,8 +140,9 @@ def test_imu_is_counted_once_and_named_where_it_is_bad(probe, node):
 
 @pytest.mark.parametrize('mode', ['compensate', 'follow_path', 'mppi'])
 def test_torch_is_there_only_to_plan_with_the_model(probe, start, mode):
-    process = start('replanner', mode=mode)
-    probe.until(lambda: probe.state('replanner') == 'active')
+    diagnostics = probe.hear(DiagnosticArray, '/diagnostics')
+    process = start('replanner', mode=mode, diagnostics_period=0.05)
+    probe.until(lambda: diagnostics and 'idle' in diagnostics[-1].status[-1].message)
     maps = FilePath(f'/proc/{process.process.pid}/maps').read_text()
     assert ('torch' in maps) == (mode == 'mppi')
     assert process.stop() == 0

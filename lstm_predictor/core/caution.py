@@ -61,6 +61,11 @@ class Caution:
         stays = math.exp(-passed / self.config.caution_memory)
         self.share = wanted if wanted < self.share else wanted + (self.share - wanted) * stays
 
+    def expire(self, steady: float, timeout: float) -> None:
+        """Forget what was seen where the last look is older than a time [s]."""
+        if self._at is not None and steady - self._at > timeout:
+            self.reset()
+
     @property
     def reason(self) -> str:
         """Return why it is slower, in words; nothing where it is not."""

@@ -86,6 +86,7 @@ class Pursuit:
         self._along: float | None = None  # how far the robot has come [m]
         self._turning = False
         self._there = False  # within the goal's distance
+        self._arrived = False  # and with its heading
         self._best: tuple[float, float] | None = None  # least that was left, when [s] steady
         self._stuck = False
 
@@ -187,7 +188,10 @@ class Pursuit:
 
     def _turn_at_goal(self, plan: Plan, pose: Array) -> tuple[float, float, str]:
         angle = float(se2.wrap(plan.goal[2] - pose[2]))
-        if not self.config.use_rotate_to_heading or abs(angle) < self.config.yaw_goal_tolerance:
+        # Once there it stays there, though the prediction may waver.
+        enough = (2.0 if self._arrived else 1.0) * self.config.yaw_goal_tolerance
+        self._arrived = not self.config.use_rotate_to_heading or abs(angle) < enough
+        if self._arrived:
             return 0.0, 0.0, ARRIVED
         return 0.0, self._turn(angle), TURNING
 

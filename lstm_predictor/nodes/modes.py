@@ -53,7 +53,9 @@ class Mode:
 
     def level(self, reason: str) -> Any:
         """Return how bad it is to do something for a reason."""
-        good = reason.startswith(('idle', 'following', 'turning', 'at the goal', 'corrected',
+        if reason.startswith(('idle', 'at the goal')):
+            return health.OK
+        good = reason.startswith(('following', 'turning', 'corrected',
                                   'limited upstream command: it asks for no motion'))
         return health.OK if good and not self.caution.reason else health.WARN
 

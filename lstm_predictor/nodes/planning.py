@@ -19,7 +19,7 @@ from sensor_msgs.msg import Imu
 
 import torch
 
-_PLANS = 10.0  # at least so often is there a new one [Hz]
+_PLANS = 10.0  # new ones, where control_frequency is no less [Hz]
 
 
 class PlanWithModel(FollowPath):

@@ -112,6 +112,7 @@ class ReplannerNode(ManagedNode):
     def send(self) -> None:
         """Send the command for now; nothing as long as nobody asked for any."""
         self._sent_at = time.monotonic()
+        self._mode.caution.expire(self._sent_at, self._mode.config.prediction_timeout)
         self._last = self._mode.output(self._sent_at)
         self._seconds = time.monotonic() - self._sent_at
         if self._last.reason not in _IDLING:
