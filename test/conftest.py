@@ -189,6 +189,7 @@ class Started:
 def _end_with_parent():
     """Have the kernel end this process should the tests be killed."""
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # which is ignored in what a shell runs behind
 
 
 def _with_root():
