@@ -94,7 +94,9 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path):
     name, value = mark.split('=')
     process = subprocess.Popen(
         [*command(), '--seconds', '60', '--out', tmp_path], stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, env={**os.environ, name: value})
+        stderr=subprocess.PIPE, text=True, env={**os.environ, name: value},
+        # It is ignored in what a shell runs behind.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
     end = time.monotonic() + 60.0
     while len(children_of(mark)) < 3 and time.monotonic() < end:
         time.sleep(0.05)

@@ -141,7 +141,8 @@ def test_deactivation_lets_time_stand_still(probe, node):
 
 
 def test_clock_runs_at_its_factor_and_the_predictor_follows(probe, start, model_path):
-    predictor = start('predictor', model_path=model_path, use_sim_time='true')
+    predictor = start(
+        'predictor', model_path=model_path, use_sim_time='true', pose_horizon=0.5)
     sim = start('sim', publish_clock='true', real_time_factor=4.0)
     robot = Robot(probe)
     predicted = probe.hear(PoseWithCovarianceStamped, 'predicted_pose')
