@@ -150,7 +150,7 @@ def _all_there(node: Node, chain: Run) -> bool:
 def _show(passed: float, seconds: float, rmse: float) -> None:
     done = int(30 * passed / seconds)
     error = '' if math.isnan(rmse) else \
-        f', predictions for 0.5 s ahead are off by {1e3 * rmse:.1f} mm'
+        f', predicted poses are off by {1e3 * rmse:.1f} mm'
     print(f'\r  [{"#" * done:<30}] {passed:4.0f} of {seconds:.0f} s{error:<54}', end='',
           flush=True)
 
