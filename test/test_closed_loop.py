@@ -19,7 +19,7 @@ from lstm_predictor.paths import default_model
 from lstm_predictor.sim.closed_loop import Case, drive, PERIOD_NS, ROBOTS, score
 from lstm_predictor.sim.readings import sample
 from lstm_predictor.sim.robot import Robot
-from lstm_predictor.sim.routes import route
+from lstm_predictor.sim.routes import ROUTES
 from lstm_predictor.sim.steering import Oracle, START_NS
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def driven(model):
 
 def error_of(run):
     """Return the cross-track RMSE of a run [m]."""
-    return score(run, route(COURSE).plan)['cross_track_rmse_m']
+    return score(run, ROUTES[COURSE].plan)['cross_track_rmse_m']
 
 
 # Of the runs.

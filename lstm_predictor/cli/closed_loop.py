@@ -15,7 +15,7 @@ from typing import Any
 
 from lstm_predictor.cli.arguments import positive, positive_integer
 from lstm_predictor.cli.closed_loop_report import fallen_out, table
-from lstm_predictor.cli.closed_loop_runs import each, each_in_real_time, Job
+from lstm_predictor.cli.closed_loop_runs import CHAINS, each, each_in_real_time, Job
 from lstm_predictor.cli.closed_loop_summary import JOYSTICK, medians, SHORT, summary
 from lstm_predictor.cli.processes import NodeDied
 from lstm_predictor.core import artifact
@@ -41,7 +41,6 @@ _PLANNED = ('raw', 'command_replay', 'lstm')
 _PLAYED = ('raw', 'lstm')
 # What the real nodes are there for.
 IN_REAL_TIME = ('pursuit', 'regulated_pursuit')
-CHAINED = ('raw', 'lstm', 'lstm_compensated')
 
 
 def main(args: list[str] | None = None) -> int:
@@ -106,7 +105,7 @@ def _jobs(given: argparse.Namespace) -> list[Job]:
             for robot in robots for course in courses for method in methods
             for lookahead in lookaheads for seed in seeds]
     return [job for job in jobs if not given.ros or
-            job.case.source in IN_REAL_TIME and job.case.method in CHAINED]
+            job.case.source in IN_REAL_TIME and job.case.method in CHAINS]
 
 
 def _make_room(given: argparse.Namespace) -> None:
@@ -141,7 +140,7 @@ def _arguments() -> argparse.ArgumentParser:
                         help='everything, where the options above do not say otherwise')
     parser.add_argument('--ros', action='store_true',
                         help='through the real nodes, one after the other and in real time; '
-                             f'sources {", ".join(IN_REAL_TIME)}, methods {", ".join(CHAINED)}')
+                             f'sources {", ".join(IN_REAL_TIME)}, methods {", ".join(CHAINS)}')
     parser.add_argument('--model', type=Path, default=Path(default_model()), help='model file')
     parser.add_argument('--json', type=Path, metavar='F', help='file for the numbers')
     parser.add_argument('--plots', type=Path, metavar='DIR', help='folder for pictures')

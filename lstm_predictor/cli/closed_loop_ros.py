@@ -4,6 +4,7 @@ from dataclasses import fields
 from pathlib import Path
 import time
 
+from lstm_predictor.cli.closed_loop_runs import CHAINS
 from lstm_predictor.cli.processes import Nodes, own_domain
 from lstm_predictor.cli.session import session
 from lstm_predictor.core import samples, se2
@@ -12,17 +13,13 @@ from lstm_predictor.nodes.commands import CommandPublisher
 from lstm_predictor.sim.closed_loop import (
     beside_the_start, Case, Drive, longest, PERIOD_NS, pursuit_config, robot_config)
 from lstm_predictor.sim.robot_config import RobotConfig
-from lstm_predictor.sim.routes import route
+from lstm_predictor.sim.routes import ROUTES
 
 from nav_msgs.msg import Odometry
 
 import numpy as np
 
 from rclpy.node import Node
-
-# What the source steers by and where its commands go.
-CHAINS = {'raw': ('odom', 'cmd_vel'), 'lstm': ('predicted_odom', 'cmd_vel'),
-          'lstm_compensated': ('predicted_odom', 'cmd_vel_in')}
 
 
 class _Ears:
@@ -44,7 +41,7 @@ class _Ears:
 def drive(case: Case, model: Path) -> Drive:
     """Return one run; raise NodeDied where a node ends or is not there in time."""
     steers_by, commands = CHAINS[case.method]
-    course, config = route(case.course), robot_config(case)
+    course, config = ROUTES[case.course], robot_config(case)
     start = beside_the_start(case.seed)
     pursuit = Pursuit(pursuit_config(case.source, case.lookahead))
     pursuit.follow(course.plan)

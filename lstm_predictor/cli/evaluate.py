@@ -4,7 +4,6 @@ import argparse
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
-from multiprocessing import get_context
 import os
 from pathlib import Path
 import sys
@@ -13,14 +12,14 @@ from typing import Any
 from lstm_predictor.bags import BagError, Recording
 from lstm_predictor.cli.arguments import (
     add_topics, positive_integer, topics_of, write_groups)
+from lstm_predictor.cli.models import model_once
 from lstm_predictor.core import artifact
 from lstm_predictor.learning import metrics, recordings
 from lstm_predictor.learning.evaluate import evaluate, join, nothing, Outcome
 from lstm_predictor.learning.fleet import drive_job, FleetConfig, jobs
+from lstm_predictor.learning.parallel import each
 from lstm_predictor.learning.plots import evaluation_figures
 from lstm_predictor.paths import default_model
-
-from tqdm import tqdm
 
 _SEED = 20_000  # of a fleet that no training starts from
 
@@ -80,7 +79,7 @@ def _outcomes(given: argparse.Namespace) -> Iterator[tuple[str, Outcome]]:
 
 def _recorded(given: argparse.Namespace, folder: Path) -> tuple[Outcome, list[str], str]:
     """Return what came out for one recording, what was refused, and why nothing came out."""
-    model = _model(given.model)
+    model = model_once(given.model)
     topics = topics_of(given)
     track, counts = recordings.read(folder, topics)
     refused = [f'refused {count} messages on {reason}' for reason, count in counts.items()]
@@ -99,30 +98,13 @@ def _recorded(given: argparse.Namespace, folder: Path) -> tuple[Outcome, list[st
 def _simulated(given: argparse.Namespace, job: Any) -> tuple[Outcome, Outcome]:
     """Return what came out for one robot with open and with known commands."""
     track = drive_job(job)
-    model = _model(given.model)
+    model = model_once(given.model)
     return evaluate(model, track, known=False), evaluate(model, track, known=True)
 
 
-def _model(path: Path) -> artifact.Artifact:
-    """Return the model, read once in each process."""
-    if path not in _MODELS:
-        import torch
-        torch.set_num_threads(1)
-        _MODELS[path] = artifact.load(path)
-    return _MODELS[path]
-
-
-_MODELS: dict[Path, artifact.Artifact] = {}
-
-
 def _each(work: Any, given: argparse.Namespace, items: list[Any], title: str) -> Iterator[Any]:
-    if len(items) == 1:
-        yield work(given, items[0])
-        return
-    # Not fork: the parent may have threads of torch.
-    with get_context('spawn').Pool(min(os.cpu_count() or 1, len(items))) as pool:
-        yield from tqdm(pool.imap(partial(work, given), items), total=len(items), desc=title,
-                        disable=None)  # where nobody sees it
+    return each(partial(work, given), items, os.cpu_count() or 1, desc=title,
+                disable=None)  # where nobody sees it
 
 
 def _arguments() -> argparse.ArgumentParser:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lstm_predictor.sim.closed_loop import Case
-from lstm_predictor.sim.routes import route
+from lstm_predictor.sim.routes import ROUTES
 
 import matplotlib
 import numpy as np
@@ -68,7 +68,7 @@ def _figure(file: Path, title: str, panels: list[tuple[Any, str, Any]]) -> Path:
 
 
 def _draw_paths(axis: Any, course: str, runs: dict[Case, Array]) -> None:
-    plan = route(course).plan.points
+    plan = ROUTES[course].plan.points
     axis.plot(*plan.T, color='0.6', linewidth=5.0, alpha=0.5, label='plan')
     for case, positions in runs.items():
         axis.plot(*positions.T, color=_COLORS[case.method], linewidth=1.2,

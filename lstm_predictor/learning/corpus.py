@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context
 import os
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,10 @@ from lstm_predictor.core.window import WindowConfig
 from lstm_predictor.learning import dataset, recordings, store
 from lstm_predictor.learning.dataset import Examples
 from lstm_predictor.learning.fleet import drive_job, FleetConfig, jobs
+from lstm_predictor.learning.parallel import each
 from lstm_predictor.learning.recordings import RecordingsConfig
 
 import numpy as np
-
-from tqdm import tqdm
 
 _VARIANT_WEIGHT = 0.5  # of a varied recording beside the real one
 
@@ -123,12 +121,9 @@ def _recorded_examples(window: WindowConfig, horizon: int, variants: int, job: A
     tracks = [track] + [recordings.variant(track, np.random.default_rng([number, i]))
                         for i in range(variants)]
     first = number * (variants + 1)
-    return dataset.join([dataset.examples_of(each, window, horizon, number=first + i)
-                         for i, each in enumerate(tracks)])
+    return dataset.join([dataset.examples_of(robot, window, horizon, number=first + i)
+                         for i, robot in enumerate(tracks)])
 
 
 def _in_processes(cut: Any, work: list[Any], title: str) -> Iterator[Examples]:
-    # Not fork: the parent may have threads of torch.
-    with get_context('spawn').Pool(min(os.cpu_count() or 1, len(work))) as pool:
-        yield from tqdm(pool.imap(cut, work, chunksize=min(4, 1 + len(work) // 8)),
-                        total=len(work), desc=title)
+    return each(cut, work, os.cpu_count() or 1, chunk=min(4, 1 + len(work) // 8), desc=title)

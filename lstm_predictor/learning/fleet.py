@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from multiprocessing import get_context
 
 from lstm_predictor.core.samples import Command, Imu, Odometry
 from lstm_predictor.learning.mishaps import Blocks, Disturbance, Handling, Turned
+from lstm_predictor.learning.parallel import each
 from lstm_predictor.learning.tracks import Track
 from lstm_predictor.sim.drivers import Driver, DRIVERS
 from lstm_predictor.sim.readings import IdealOdometry, Reading, sample
@@ -13,8 +13,6 @@ from lstm_predictor.sim.robot import Robot, TippedOver
 from lstm_predictor.sim.robot_config import RobotConfig
 
 import numpy as np
-
-from tqdm import tqdm
 
 _START_NS = 1_000_000_000  # stamp at which a robot starts: zero would mean that nobody set it
 
@@ -64,11 +62,9 @@ def jobs(config: FleetConfig) -> list[Job]:
 
 
 def tracks(config: FleetConfig, processes: int) -> Iterator[Track]:
-    """Yield the tracks of a fleet; the same for any number of processes."""
-    # Not fork: the parent may have threads of torch.
-    with get_context('spawn').Pool(processes) as pool:
-        yield from tqdm(pool.imap(drive_job, jobs(config), chunksize=4), total=config.robots,
-                        desc='simulated robots', unit='robot')
+    """Return the tracks of a fleet; the same for any number of processes."""
+    return each(drive_job, jobs(config), processes, chunk=4, desc='simulated robots',
+                unit='robot')
 
 
 def drive_job(job: Job) -> Track:

@@ -16,9 +16,9 @@ from lstm_predictor.sim.drivers import Smooth
 from lstm_predictor.sim.readings import sample
 from lstm_predictor.sim.robot import Robot, TippedOver
 from lstm_predictor.sim.robot_config import RobotConfig
-from lstm_predictor.sim.routes import Route, route
+from lstm_predictor.sim.routes import Route, ROUTES
 from lstm_predictor.sim.steering import (
-    ConstantVelocity, Learned, Oracle, Raw, Replay, START_NS, Steering)
+    ConstantVelocity, Learned, Oracle, Raw, Replay, START_NS)
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ _AT_GOAL = 0.2  # where a robot has to come to rest that says it has arrived [m]
 _COMING_TO_REST_NS = 2_000_000_000  # [ns]
 _PATIENCE = 2.5  # times the time that a perfect robot needs
 
-_ICE = 0.03  # friction on a patch: more hardly ever slips at these speeds [-]
+ICE = 0.03  # friction on a patch: more hardly ever slips at these speeds [-]
 _REAL = RobotConfig(
     motor_lag=0.15, odom_rate=20.0, imu_rate=100.0, odometry_noise=0.001, gyro_noise=0.005,
     acceleration_noise=0.05)
@@ -49,10 +49,10 @@ ROBOTS = {
     'delay_0.5': replace(_REAL, command_delay=0.5),
     'lag': replace(_REAL, motor_lag=0.4),
     'gain': replace(_REAL, speed_gain=0.8, yaw_rate_gain=0.8),
-    'slip': replace(_REAL, slip_patch_share=0.3, slip_patch_friction=_ICE),
+    'slip': replace(_REAL, slip_patch_share=0.3, slip_patch_friction=ICE),
     'payload': replace(_REAL, payload=2.0, motor_torque=0.03),
     'all': replace(_REAL, command_delay=0.25, motor_lag=0.25, speed_gain=0.85,
-                   yaw_rate_gain=0.85, slip_patch_share=0.3, slip_patch_friction=_ICE,
+                   yaw_rate_gain=0.85, slip_patch_share=0.3, slip_patch_friction=ICE,
                    payload=2.0, motor_torque=0.05),
 }
 
@@ -96,7 +96,7 @@ def drive(case: Case, artifact: Artifact, before: float = 0.0) -> Drive:
 
     The robot is driven about for a time `before` [s], in which its method may get to know it.
     """
-    course = route(case.course)
+    course = ROUTES[case.course]
     config = robot_config(case)
     robot = Robot(config, case.seed)
     start = beside_the_start(case.seed)
@@ -108,7 +108,7 @@ def drive(case: Case, artifact: Artifact, before: float = 0.0) -> Drive:
         while robot.time_ns < 1e9 * before:
             time = 1e-9 * robot.time_ns
             moving = time < before - 2.0
-            _pass(robot, steering, *(driver.command(time, None) if moving else (0.0, 0.0)))
+            pass_period(robot, steering, *(driver.command(time, None) if moving else (0.0, 0.0)))
         start = se2.compose(start, se2.inverse(np.array(robot.ground_truth()[1:4])))
     law = mppi_law(case.seed) if case.source == 'mppi' else None
     pursuit = Pursuit(pursuit_config(case.source, case.lookahead), law)
@@ -131,10 +131,9 @@ def drive(case: Case, artifact: Artifact, before: float = 0.0) -> Drive:
         asked = Command(START_NS + robot.time_ns, speed, yaw_rate)
         if replanner is not None:
             asked = replanned(replanner, asked, steering, now)
-        if replanner is not None and isinstance(steering, Raw):
             replanner.set_odometry(steering.odometry)
         try:
-            _pass(robot, steering, asked.speed, asked.yaw_rate)
+            pass_period(robot, steering, asked.speed, asked.yaw_rate)
         except TippedOver:
             break
         at = robot.ground_truth()
@@ -152,7 +151,7 @@ def drive(case: Case, artifact: Artifact, before: float = 0.0) -> Drive:
     return Drive(np.array(times), np.array(truth), np.array(commands), arrived)
 
 
-def _pass(robot: Robot, steering: Steering, speed: float, yaw_rate: float) -> None:
+def pass_period(robot: Robot, steering: Raw, speed: float, yaw_rate: float) -> None:
     """Give a command and let one period pass, of which the method hears everything."""
     asked = Command(START_NS + robot.time_ns, speed, yaw_rate)
     robot.command(asked.speed, asked.yaw_rate)
@@ -168,7 +167,7 @@ def mppi_law(seed: int) -> MppiLaw:
     return MppiLaw(Mppi(MppiConfig(seed=seed), (0.22, 2.84), (-0.05, -2.84)), every=2)
 
 
-def replanned(replanner: Replanner, asked: Command, steering: Steering, now: float) -> Command:
+def replanned(replanner: Replanner, asked: Command, steering: Raw, now: float) -> Command:
     """Return the command as the replanner passes it on."""
     replanner.set_upstream(asked, now)
     prediction = steering.prediction if isinstance(steering, Learned) else None
@@ -187,7 +186,7 @@ def robot_config(case: Case) -> RobotConfig:
     random = np.random.default_rng([case.seed, 1])
     if case.course == 'slip_patch':
         config = replace(config, slip_patch_share=0.4, slip_patch_radius=0.25,
-                         slip_patch_friction=_ICE)
+                         slip_patch_friction=ICE)
     # Not the sizes of the wheels: where the odometry drifts to is a matter of localisation.
     return replace(
         config, motor_lag=config.motor_lag * random.uniform(0.85, 1.15),
@@ -196,7 +195,7 @@ def robot_config(case: Case) -> RobotConfig:
         friction=random.uniform(0.8, 1.2))
 
 
-def steering_of(method: str, config: RobotConfig, seed: int, artifact: Artifact) -> Steering:
+def steering_of(method: str, config: RobotConfig, seed: int, artifact: Artifact) -> Raw:
     """Return a method by its name."""
     delay, lag = config.command_delay, config.motor_lag
     if method == 'constant_velocity':

@@ -14,9 +14,8 @@ from lstm_predictor.core.artifact import Artifact
 from lstm_predictor.core.predictor import PredictorConfig
 from lstm_predictor.core.replanner import Replanner, ReplannerConfig
 from lstm_predictor.core.samples import Command
-from lstm_predictor.sim.closed_loop import PERIOD_NS, replanned, ROBOTS
+from lstm_predictor.sim.closed_loop import ICE, pass_period, PERIOD_NS, replanned, ROBOTS
 from lstm_predictor.sim.drivers import Driver, Ramps, Smooth, StopAndGo
-from lstm_predictor.sim.readings import sample
 from lstm_predictor.sim.robot import Robot
 from lstm_predictor.sim.robot_config import RobotConfig
 from lstm_predictor.sim.steering import Learned, Raw, START_NS
@@ -49,7 +48,7 @@ def joystick(seed: int) -> Driver:
 def robot_of(name: str, seed: int) -> RobotConfig:
     """Return a robot of the bench by its name; 'weak' has a gain of 0.8 and slips."""
     if name == 'weak':
-        return replace(ROBOTS['gain'], slip_patch_share=0.2, slip_patch_friction=0.03)
+        return replace(ROBOTS['gain'], slip_patch_share=0.2, slip_patch_friction=ICE)
     return ROBOTS[name]
 
 
@@ -65,13 +64,8 @@ def play(name: str, method: str, seed: int, artifact: Artifact,
         now = 1e-9 * robot.time_ns
         wanted = Command(START_NS + robot.time_ns, *driver.command(now, None))
         given = replanned(replanner, wanted, learned, now) if method == 'lstm' else wanted
-        robot.command(given.speed, given.yaw_rate)
-        learned.hear(given)
         replanner.set_odometry(learned.odometry)
-        for reading in robot.advance(robot.time_ns + PERIOD_NS):
-            heard = sample(reading)
-            if heard is not None:
-                learned.hear(heard._replace(stamp_ns=START_NS + heard.stamp_ns))
+        pass_period(robot, learned, given.speed, given.yaw_rate)
         at = robot.ground_truth()
         asked.append(wanted[1:])
         sent.append(given[1:])

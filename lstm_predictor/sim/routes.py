@@ -26,11 +26,6 @@ class Route:
             time % self.pause_every > self.pause_every - self.pause
 
 
-def route(name: str) -> Route:
-    """Return a route by its name; KeyError where there is none."""
-    return ROUTES[name]
-
-
 def _along(points: Array) -> Plan:
     """Return the plan through points (n, 2), each looking to the next."""
     ahead = np.diff(points, axis=0, append=2.0 * points[-1:] - points[-2:-1])

@@ -6,7 +6,6 @@ when a command given now takes effect. Told methods know the true dead time and 
 """
 
 from dataclasses import replace
-from typing import Protocol
 
 from lstm_predictor.core import baselines, se2
 from lstm_predictor.core.artifact import Artifact, open_commands
@@ -27,30 +26,20 @@ Array = NDArray[np.float64]
 START_NS = 1_000_000_000  # stamp at which a run starts: zero would mean that nobody set it
 
 
-class Steering(Protocol):
-    """What every method does."""
-
-    def hear(self, reading: Odometry | Imu | Command) -> None:
-        """Take what the robot says or is asked, in order of time."""
-
-    def pose(self) -> Array:
-        """Return the pose to steer by, in the odometry's frame (3,)."""
-
-
 class Raw:
-    """The newest odometry."""
+    """The newest odometry; the other methods are kinds of it."""
 
     def __init__(self) -> None:
         """Start at the origin."""
         self.odometry = Odometry(START_NS, 0.0, 0.0, 0.0, 0.0, 0.0)
 
     def hear(self, reading: Odometry | Imu | Command) -> None:
-        """Take odometry."""
+        """Take what the robot says or is asked, in order of time."""
         if isinstance(reading, Odometry):
             self.odometry = reading
 
     def pose(self) -> Array:
-        """Return where the robot was last seen (3,)."""
+        """Return the pose to steer by, in the odometry's frame: where it was seen last (3,)."""
         return np.array(self.odometry[1:4])
 
 
