@@ -58,6 +58,13 @@ class Probe:
         self._spun.append((executor, node, context))
         return node
 
+    def activate(self, make, **parameters):
+        """Return a managed node that was added, configured and activated."""
+        node = self.add(make, **parameters)
+        node.trigger_configure()
+        node.trigger_activate()
+        return node
+
     def hear(self, kind, topic, reliable=False):
         """Return the list to which every message of a topic will be appended."""
         heard = []

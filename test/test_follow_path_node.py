@@ -138,12 +138,9 @@ def node(probe):
     """Return a function that makes an active replanner in this process."""
 
     def make(**parameters):
-        made = probe.add(ReplannerNode, **{
+        return probe.activate(ReplannerNode, **{
             'mode': 'follow_path', 'diagnostics_period': 0.05, 'desired_linear_vel': SPEED,
             'min_speed_share': SLOWEST, **parameters})
-        made.trigger_configure()
-        made.trigger_activate()
-        return made
 
     return make
 

@@ -63,10 +63,7 @@ def node(probe):
     def make(kind=ReplannerNode, **parameters):
         if kind is ReplannerNode:
             parameters = {'mode': 'mppi', 'diagnostics_period': 0.05, **parameters}
-        made = probe.add(kind, **parameters)
-        made.trigger_configure()
-        made.trigger_activate()
-        return made
+        return probe.activate(kind, **parameters)
 
     return make
 

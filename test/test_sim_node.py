@@ -56,10 +56,7 @@ def node(probe):
     """Return a function that makes an active robot in this process."""
 
     def make(**parameters):
-        made = probe.add(SimNode, **parameters)
-        made.trigger_configure()
-        made.trigger_activate()
-        return made
+        return probe.activate(SimNode, **parameters)
 
     return make
 
