@@ -4,11 +4,15 @@ from dataclasses import asdict, replace
 import functools
 import hashlib
 import json
+import os
 from pathlib import Path
 import random
 import shutil
+import stat
+from types import SimpleNamespace
 
 from conftest import golden_inputs, motion_model, small_contract
+from lstm_predictor.core import trust
 from lstm_predictor.core.artifact import (
     Artifact, file_sha256, load, ModelFileError, open_commands, save)
 from lstm_predictor.core.model import MotionModel
@@ -262,6 +266,140 @@ def test_a_file_of_an_older_version_is_told_by_its_schema(tmp_path, saved):
     del content['shortest'], content['classical']
     save_raw(tmp_path / 'model.pt', json.dumps({**content, 'schema': 1}))
     assert_refused(tmp_path / 'model.pt', 'schema 1', 'reads 3')
+
+
+# Who can change it.
+
+needs_modes = pytest.mark.skipif(os.name != 'posix', reason='files have no modes here')
+
+
+@pytest.fixture
+def own(tmp_path, saved):
+    """Return a copy of a good model file, two folders down; nobody else can change it."""
+    path = tmp_path / 'outer' / 'inner' / 'own model.pt'
+    path.parent.mkdir(parents=True)
+    shutil.copy(saved[0], path)
+    path.chmod(0o644)
+    return path
+
+
+@needs_modes
+@pytest.mark.parametrize('mode', [0o666, 0o646, 0o602, 0o777])
+def test_a_file_that_anyone_can_write_is_refused(own, mode):
+    own.chmod(mode)
+    assert_refused(own, f'mode {mode:04o}', f"chmod o-w '{own}'")
+    own.chmod(mode & ~stat.S_IWOTH)
+    load(own)
+
+
+@needs_modes
+@pytest.mark.parametrize('mode', [0o600, 0o644, 0o664, 0o775, 0o444])
+def test_a_file_that_others_can_only_read_is_loaded(own, mode):
+    own.chmod(mode)
+    load(own)
+
+
+@needs_modes
+@pytest.mark.parametrize('mode', [0o777, 0o757, 0o703])
+@pytest.mark.parametrize('up', [0, 1], ids=['inner', 'outer'])
+def test_a_file_that_anyone_can_replace_is_refused(own, up, mode):
+    folder = own.parents[up]
+    folder.chmod(mode)
+    assert_refused(own, f'mode {mode:04o}', f'chmod o-w {folder}')
+    folder.chmod(mode | stat.S_ISVTX)  # as /tmp
+    load(own)
+
+
+@needs_modes
+def test_a_link_is_as_good_as_what_is_behind_it(own, tmp_path):
+    first, second = tmp_path / 'first.pt', tmp_path / 'second.pt'
+    second.symlink_to(Path('outer') / 'inner' / own.name)
+    first.symlink_to(second)
+    load(first)
+    own.chmod(0o666)
+    assert_refused(first, '0666', f'chmod o-w {first}')  # which follows links as well
+    own.chmod(0o644)
+    own.parent.chmod(0o777)
+    assert_refused(first, '0777', f'chmod o-w {own.parent}')
+
+
+@needs_modes
+@pytest.mark.parametrize('hops', [1, 2])
+def test_a_link_that_anyone_can_replace_is_refused(own, tmp_path, hops):
+    """A link to a folder, and one more before it that nobody else can replace."""
+    common = tmp_path / 'common'
+    common.mkdir()
+    (common / 'models').symlink_to(own.parent)
+    (tmp_path / 'models').symlink_to(Path('common') / 'models')
+    path = (common if hops == 1 else tmp_path) / 'models' / own.name
+    load(path)
+    common.chmod(0o777)
+    assert_refused(path, '0777', f'chmod o-w {common}')
+    load(own)
+
+
+@needs_modes
+def test_the_right_hash_makes_up_for_a_writable_file(own):
+    digest = file_sha256(own)
+    own.chmod(0o666)
+    own.parent.chmod(0o777)
+    load(own, sha256=digest)
+    assert_refused(own, 'sha256', 'f' * 64, sha256='f' * 64)
+
+
+@needs_modes
+def test_a_writable_file_is_loaded_where_that_is_allowed(own):
+    own.chmod(0o666)
+    own.parent.chmod(0o777)
+    load(own, allow_writable=True)
+
+
+@pytest.fixture
+def swap(own, monkeypatch):
+    """Return a function that has a file put in the place of `own` as soon as that is open."""
+    opened = Path.open
+
+    def swap_by(other):
+        def open_and_swap(path, *arguments):
+            file = opened(path, *arguments)
+            other.replace(path)
+            return file
+
+        monkeypatch.setattr(Path, 'open', open_and_swap)
+
+    return swap_by
+
+
+@needs_modes
+def test_the_file_that_is_checked_is_the_one_that_is_run(own, swap):
+    digest, bad = file_sha256(own), own.with_name('bad.pt')
+    bad.write_bytes(b'bad')
+    swap(bad)
+    load(own, sha256=digest)
+    assert not bad.exists()
+
+
+@needs_modes
+def test_a_file_is_judged_by_its_own_mode(own, swap):
+    """Not by that of the file which its name leads to afterwards."""
+    good = shutil.copy(own, own.with_name('good.pt'))
+    own.chmod(0o666)
+    swap(good)
+    assert_refused(own, '0666')
+    assert own.stat().st_mode & 0o777 == 0o644
+
+
+@needs_modes
+def test_what_was_just_written_is_checked_wherever_it_lies(tmp_path):
+    tmp_path.chmod(0o777)
+    save(tmp_path / 'model.pt', model_of(), CONTRACT, WINDOW, COMMANDS)
+    assert_refused(tmp_path / 'model.pt', '0777')
+
+
+def test_modes_do_not_count_where_there_are_none(own, monkeypatch):
+    own.chmod(0o666)
+    monkeypatch.setattr(trust, 'os', SimpleNamespace(name='nt'))
+    assert trust.weakness(own, own.stat().st_mode) == ''
 
 
 # The model files that come with the package.

@@ -177,6 +177,13 @@ def test_a_bad_model_is_named_in_one_line(refused, bags, tmp_path):
     assert 'model.pt' in refused(main, str(bags), '--model', str(tmp_path / 'model.pt'))
 
 
+def test_a_model_that_anyone_can_change_is_refused_in_one_line(
+        refused, bags, model_path, tmp_path):
+    path = shutil.copy(model_path, tmp_path / 'model.pt')
+    path.chmod(0o666)
+    assert f'chmod o-w {path}' in refused(main, str(bags), '--model', str(path))
+
+
 def test_the_command_itself_ends_with_one_line(launch, bad, model_path):
     process = launch('lstm_predictor.cli.evaluate', bad / 'short', '--model', model_path)
     assert_one_error_line(process, 'short', '4 s')

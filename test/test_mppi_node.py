@@ -1,6 +1,7 @@
 """The replanner node that plans with the model, on the simulated robot."""
 
 from pathlib import Path as FilePath
+import shutil
 import time
 
 from conftest import drive
@@ -13,6 +14,7 @@ pytest.importorskip('mujoco')
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
 from geometry_msgs.msg import TwistStamped  # noqa: E402
 from lstm_predictor.core import samples  # noqa: E402
+from lstm_predictor.core.artifact import file_sha256  # noqa: E402
 from lstm_predictor.nodes import replanner_node  # noqa: E402
 from lstm_predictor.nodes.replanner_node import ReplannerNode  # noqa: E402
 from lstm_predictor.nodes.sim_node import SimNode  # noqa: E402
@@ -154,3 +156,23 @@ def test_a_model_that_does_not_fit_is_one_line(domain, refusal, name, value, rea
     line = refusal(replanner_node.main, mode='mppi', **{name: value})
     assert reason in line
     assert name in line or FilePath(str(value)).name in line or 'sha256' in line
+
+
+@pytest.fixture
+def writable(model_path, tmp_path):
+    """Return a good model file that anyone can change."""
+    path = FilePath(shutil.copy(model_path, tmp_path / 'writable.pt'))
+    path.chmod(0o666)
+    return path
+
+
+def test_a_model_that_anyone_can_change_is_one_line(domain, refusal, writable):
+    line = refusal(replanner_node.main, mode='mppi', model_path=writable)
+    assert '0666' in line and f'chmod o-w {writable}' in line
+
+
+@pytest.mark.parametrize('how', ['model_sha256', 'allow_writable_model'])
+def test_a_model_that_anyone_can_change_is_taken_where_it_is_meant(probe, node, writable, how):
+    meant = {'model_sha256': file_sha256(writable), 'allow_writable_model': True}
+    node(model_path=str(writable), **{how: meant[how]})
+    assert probe.state('replanner') == 'active'

@@ -640,6 +640,8 @@ def models(model_path, tmp_path_factory):
     (folder / 'folder.pt').mkdir()
     torch.save({'weight': torch.zeros(3)}, folder / 'weights.pt')
     torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), str(folder / 'foreign.pt'))
+    (folder / 'writable.pt').write_bytes(whole)
+    (folder / 'writable.pt').chmod(0o666)
     return folder
 
 
@@ -648,14 +650,14 @@ def bad_starts(start, models, model_path):
     """Return processes that cannot start, all at once, since each of them imports torch."""
     with own_domain():
         started = {name: start('predictor', model_path=models / name)
-                   for name in ('missing.pt', 'truncated.pt', 'foreign.pt')}
+                   for name in ('missing.pt', 'truncated.pt', 'foreign.pt', 'writable.pt')}
         started['pose_horizont'] = start('predictor', pose_horizont=0.5)
         started['max_velocity'] = start('predictor', model_path=model_path, max_velocity='[0.2]')
         yield started
 
 
 @pytest.mark.parametrize('name', [
-    'missing.pt', 'truncated.pt', 'foreign.pt', 'pose_horizont', 'max_velocity'])
+    'missing.pt', 'truncated.pt', 'foreign.pt', 'writable.pt', 'pose_horizont', 'max_velocity'])
 def test_bad_start_is_one_line(bad_starts, name):
     assert_one_error_line(bad_starts[name], name)
 
@@ -666,13 +668,27 @@ def test_bad_model_file_is_named(domain, models, refusal, name):
     assert name in refusal(predictor_node.main, model_path=models / name)
 
 
+def test_a_model_that_anyone_can_change_is_refused_with_the_remedy(domain, models, refusal):
+    line = refusal(predictor_node.main, model_path=models / 'writable.pt')
+    assert '0666' in line and f'chmod o-w {models / "writable.pt"}' in line
+
+
+@pytest.mark.parametrize('how', ['model_sha256', 'allow_writable_model'])
+def test_a_model_that_anyone_can_change_is_taken_where_it_is_meant(probe, node, models, how):
+    path = models / 'writable.pt'
+    meant = {'model_sha256': artifact.file_sha256(path), 'allow_writable_model': True}
+    node(model_path=str(path), **{how: meant[how]})
+    assert state(probe) == 'active'
+
+
 @pytest.mark.parametrize('name, value', [
     ('pose_horizon', '9.0'), ('pose_horizon', '-0.5'), ('pose_horizon', '.nan'),
     ('pose_horizon', '1'), ('pose_horizon', 'far'), ('max_velocity', '[0.2]'),
     ('max_velocity', '[0.0, 0.0, 1.0]'), ('max_velocity', '[.nan, 0.0, 1.0]'),
     ('max_step_back', '0.0'), ('handover', '7'), ('memory', '0.0'), ('margin', '-0.1'),
     ('least_scores', '-1'), ('min_scale', '2.0'), ('diagnostics_period', '.inf'), ('use_imu', '7'),
-    ('model_sha256', 'abc'), ('model_path', '7'), ('autostart', 'maybe'), ('rate', '20.0')])
+    ('model_sha256', 'abc'), ('allow_writable_model', '1'), ('model_path', '7'),
+    ('autostart', 'maybe'), ('rate', '20.0')])
 def test_bad_parameter_is_named(domain, model_path, refusal, name, value):
     parameters = {'model_path': model_path, name: value}
     assert name in refusal(predictor_node.main, **parameters)

@@ -3,16 +3,18 @@ The model file: one TorchScript archive that carries its contract and checks its
 
 Inside the archive lies `contract.json`: what the model expects, what it was trained on, how it
 scored, and a few golden inputs with their outputs. `load` refuses whatever does not hold.
-A TorchScript file is code; `sha256` pins it.
+A TorchScript file is code: `load` refuses one that anyone can change, and a hash pins it.
 """
 
 from dataclasses import asdict, dataclass, field
 import hashlib
 from io import BytesIO
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+from lstm_predictor.core import trust
 from lstm_predictor.core.window import FEATURES, WindowConfig
 
 import numpy as np
@@ -129,7 +131,7 @@ def save(path: Path, module: torch.nn.Module, contract: Contract, window: Array,
     torch.jit.save(torch.jit.script(module.eval()), str(partial),
                    _extra_files={_EXTRA: json.dumps(asdict(full))})
     try:
-        load(partial)
+        load(partial, allow_writable=True)  # it was written here and now
     except ModelFileError:
         partial.unlink()
         raise
@@ -137,24 +139,22 @@ def save(path: Path, module: torch.nn.Module, contract: Contract, window: Array,
     return full
 
 
-def load(path: Path, sha256: str = '') -> Artifact:
+def load(path: Path, sha256: str = '', allow_writable: bool = False) -> Artifact:
     """
     Read, check and return a model file.
 
     Raise ModelFileError for a file that is missing, has another hash than `sha256` (where one
-    is given), is no TorchScript archive of this schema, or misses its golden outputs.
+    is given), can be changed by anyone, is no TorchScript archive of this schema, or misses its
+    golden outputs. A file of the right hash is the one that was meant, whoever can write it;
+    `allow_writable` takes any.
     """
-    if not path.is_file():
-        raise ModelFileError(f'model file {path} does not exist')
-    try:
-        # Once, so that what is checked is what is run.
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelFileError(f'model file {path}: {error.strerror}') from None
+    data, weakness = _read(path)
     found = hashlib.sha256(data).hexdigest()
     if sha256 and found != sha256.lower():
         raise ModelFileError(
             f'model file {path} has sha256 {found}, model_sha256 asks for {sha256}')
+    if weakness and not sha256 and not allow_writable:
+        raise ModelFileError(f'model file {path} {weakness}')
     extra = {_EXTRA: ''}
     try:
         module = torch.jit.load(BytesIO(data), map_location='cpu', _extra_files=extra)
@@ -169,6 +169,23 @@ def load(path: Path, sha256: str = '') -> Artifact:
 def file_sha256(path: Path) -> str:
     """Return the hash of a file as 64 hexadecimal digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _read(path: Path) -> tuple[bytes, str]:
+    """
+    Return the content of a file and how anyone can change it.
+
+    It is read once, and its mode is that of the file that was read: what is checked is what is
+    run, whatever its name leads to by then.
+    """
+    try:
+        if not path.is_file():
+            raise ModelFileError(f'model file {path} does not exist')
+        with path.open('rb') as file:
+            data, mode = file.read(), os.fstat(file.fileno()).st_mode
+        return data, trust.weakness(path, mode)
+    except OSError as error:
+        raise ModelFileError(f'model file {path}: {error.strerror}') from None
 
 
 def _tensor(values: ArrayLike) -> torch.Tensor:

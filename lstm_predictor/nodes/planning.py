@@ -28,8 +28,9 @@ class PlanWithModel(FollowPath):
     def __init__(self, node: Any, inputs: dict[str, health.Input]) -> None:
         """Load the model and hear the IMU as well."""
         torch.set_num_threads(1)
-        path = FilePath(node.get_parameter('model_path').value or default_model())
-        model = artifact.load(path, node.get_parameter('model_sha256').value)
+        name, sha256, allow_writable = (node.get_parameter(parameter).value for parameter in (
+            'model_path', 'model_sha256', 'allow_writable_model'))
+        model = artifact.load(FilePath(name or default_model()), sha256, allow_writable)
         self._planned = parameters.read(node, MppiConfig)
         _check(self._planned, model.contract)
         inputs['imu'] = health.Input('imu', needed=False)

@@ -37,6 +37,7 @@ class PredictorNodeConfig:
     autostart: bool = True  # configure and activate without being asked
     model_path: str = ''  # TorchScript archive; empty: the one that comes with the package
     model_sha256: str = ''  # the only hash that is accepted; empty: any
+    allow_writable_model: bool = False  # load one without a hash that anyone can change
     # How far ahead predicted_pose and predicted_odom are; 0: until a command given now takes
     # effect, which the model works out [s].
     pose_horizon: float = 0.0
@@ -69,7 +70,8 @@ class PredictorNode(ManagedNode):
         self._config = parameters.read(self, PredictorNodeConfig)
         config = parameters.read(self, PredictorConfig)
         path = FilePath(self._config.model_path or default_model())
-        model = artifact.load(path, self._config.model_sha256)
+        model = artifact.load(
+            path, self._config.model_sha256, self._config.allow_writable_model)
         horizon = model.contract.horizon / model.contract.rate
         if self._config.pose_horizon > horizon:
             raise ValueError(f'pose_horizon is {self._config.pose_horizon} s, the model '

@@ -30,6 +30,8 @@ class ReplannerNodeConfig:
     mode: str = 'compensate'  # compensate, follow_path or mppi
     model_path: str = ''  # for mppi: TorchScript archive; empty: the one of the package
     model_sha256: str = ''  # for mppi: the only hash that is accepted; empty: any
+    # For mppi: load one without a hash that anyone can change.
+    allow_writable_model: bool = False
     control_frequency: float = 20.0  # least rate of commands and of the watchdog [Hz]
     # Which step of the predicted path is corrected; 0: where a command given now takes effect,
     # 0.5 s at least [s].
