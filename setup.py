@@ -14,7 +14,7 @@ setup(
         ('share/ament_index/resource_index/packages', [f'resource/{package_name}']),
         (share, ['package.xml']),
         (f'{share}/launch', glob('launch/*.launch.py')),
-        (f'{share}/config', glob('config/*.yaml')),
+        (f'{share}/config', glob('config/*.yaml') + glob('config/*.xml')),
         (f'{share}/models', glob('models/*')),
     ],
     install_requires=['setuptools'],

@@ -94,6 +94,7 @@ def test_colcon_installs_what_ros2_looks_for(workspace):
 @pytest.mark.parametrize('folder, pattern, destination', [
     ('launch', '*.launch.py', 'share/lstm_predictor/launch'),
     ('config', '*.yaml', 'share/lstm_predictor/config'),
+    ('config', '*.xml', 'share/lstm_predictor/config'),
     ('models', '*', 'share/lstm_predictor/models'),
     ('lstm_predictor', '**/*.py', 'lib/python3*/site-packages/lstm_predictor'),
     ('lstm_predictor', '**/*.xml', 'lib/python3*/site-packages/lstm_predictor'),
