@@ -1,6 +1,7 @@
 """The predictor: one prediction per grid step, of the past alone, in the odometry's frame."""
 
 from dataclasses import replace
+import re
 
 from conftest import motion_model, small_contract
 from hypothesis import given, settings, strategies as st
@@ -32,6 +33,7 @@ def artifact_of(spread, linear=False):
 
 
 RANDOM, UNTRAINED = artifact_of(0.3), artifact_of(0.0, linear=True)
+ANY_ROBOT = PredictorConfig(max_velocity=(1e300, 0.0, 1e300))  # no velocity is refused
 
 
 def arc(seconds, speed=0.2, yaw_rate=0.7):
@@ -174,7 +176,31 @@ def test_a_number_that_is_not_finite_is_noticed(name, value):
 def test_absurd_odometry_is_noticed_in_the_prediction():
     readings = odometry()
     readings[-1] = readings[-1]._replace(speed=1e300)
-    assert not predictions(readings)[-1].is_finite()
+    made = predictions(readings, predictor=Predictor(UNTRAINED, ANY_ROBOT))
+    assert not made[-1].is_finite()
+
+
+@pytest.mark.parametrize('name, value', [('speed', -4.5), ('yaw_rate', 125.0), ('speed', 1e300)])
+def test_odometry_of_a_velocity_that_no_robot_has_is_refused_by_name(name, value):
+    predictor = Predictor(UNTRAINED, PredictorConfig())
+    readings = odometry()
+    expected = predictions(readings[:-1], UNTRAINED)
+    made = predictions(readings[:-1], predictor=predictor)
+    with pytest.raises(BadMessage, match=re.escape(f'{name} is {value:.4g}')):
+        predictor.add(readings[-1]._replace(**{name: value}))
+    assert_same(made, expected)
+    assert predictor.add(readings[-1])
+
+
+@pytest.mark.parametrize('far, restarts', [(0.3, False), (5.0, True)])
+def test_odometry_that_leaps_begins_a_new_window_and_says_so(far, restarts):
+    predictor = Predictor(UNTRAINED, PredictorConfig())
+    readings = odometry()
+    predictions(readings[:-1], predictor=predictor)
+    assert predictor.ready()
+    predictor.add(readings[-1]._replace(x=readings[-2].x + far, y=readings[-2].y))
+    assert predictor.ready() is not restarts
+    assert ('m from the one before' in predictor.restart) is restarts
 
 
 # Time.
@@ -470,7 +496,7 @@ def test_one_absurd_reading_spoils_nobody_for_good():
     readings = commanded(odometry(seconds=10.0))
     at = next(i for i, r in enumerate(readings) if r.stamp_ns == START + 4 * SECOND)
     readings[at] = readings[at]._replace(speed=1e300)
-    predictor = Predictor(UNTRAINED, PredictorConfig())
+    predictor = Predictor(UNTRAINED, ANY_ROBOT)
     made, candidates = heard(predictor, readings)
     assert not all(p.is_finite() for p in made)
     assert all(p.is_finite() for p in made[-60:])

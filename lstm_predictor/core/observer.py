@@ -1,5 +1,7 @@
 """What is known of a robot: its window of readings and the memory of how it obeys."""
 
+import math
+
 from lstm_predictor.core.artifact import Artifact
 from lstm_predictor.core.response import rows_between
 from lstm_predictor.core.samples import BadMessage, Command, Imu, Odometry
@@ -11,6 +13,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 _EARLY = 0.25  # part of a step by which a message may come before its step is due
+_ABSURD = 20.0  # times the robot's largest velocity: no wheel turns so fast
+_LEAP = 0.3  # of a pose, beside what such a velocity explains [m]
 
 
 class Observer:
@@ -38,9 +42,12 @@ class Observer:
         Take a reading; False where it repeats one or has no place in the window.
 
         The odometry decides what time it is: before its first message nothing else is taken.
-        Raise BadMessage for what is from far ahead of it.
+        Raise BadMessage for what is from far ahead of it, and for odometry of a velocity that no
+        robot has.
         """
-        if not isinstance(reading, Odometry):
+        if isinstance(reading, Odometry):
+            self.check(reading)
+        else:
             if not len(self.window.odometry) or isinstance(reading, Imu) and not self.use_imu:
                 return False
             if self.ahead(reading.stamp_ns) > self.max_step_back:
@@ -48,9 +55,28 @@ class Observer:
                     f'its stamp is {self.ahead(reading.stamp_ns):.1f} s ahead of odom')
         return self.window.add(reading)
 
-    def restarts(self, odometry: Odometry) -> bool:
-        """Return whether an odometry stamp is so far back that time began anew."""
-        return self.ahead(odometry.stamp_ns) < -self.max_step_back
+    def check(self, odometry: Odometry) -> None:
+        """Raise BadMessage for a velocity that no robot has."""
+        config = self.window.config
+        for name, value, largest, unit in (
+                ('speed', odometry.speed, config.max_speed, 'm/s'),
+                ('yaw_rate', odometry.yaw_rate, config.max_yaw_rate, 'rad/s')):
+            if abs(value) > _ABSURD * largest:
+                raise BadMessage(f'{name} is {value:.4g} {unit}, the largest of the robot is '
+                                 f'{largest:g} {unit}')
+
+    def restarts(self, odometry: Odometry) -> str:
+        """Return why odometry cannot go on from the one before, or nothing where it does."""
+        ahead = self.ahead(odometry.stamp_ns)
+        if ahead < -self.max_step_back:
+            return f'its stamp is {-ahead:.1f} s before the one before'
+        poses = self.window.odometry.values
+        if not len(poses):
+            return ''
+        moved = math.hypot(odometry.x - poses[-1, 0], odometry.y - poses[-1, 1])
+        if moved > _ABSURD * self.window.config.max_speed * abs(ahead) + _LEAP:
+            return f'its pose is {moved:.2f} m from the one before'
+        return ''
 
     def ahead(self, stamp_ns: int) -> float:
         """Return how far [s] a stamp is ahead of the newest odometry, 0 before the first."""

@@ -68,6 +68,7 @@ class Predictor:
         self._turn = baselines.constant_turn(contract.classical, step)
         self._adapted = baselines.arx_online(contract.classical, artifact.prior, step)
         self._open = open_commands(1, contract.horizon)
+        self.restart = ''  # why everything was forgotten the last time; the reader empties it
 
     def reset(self) -> None:
         """Forget every reading and every error, as after a jump of time."""
@@ -78,8 +79,11 @@ class Predictor:
     def add(self, reading: Odometry | Imu | Command) -> bool:
         """Take a reading, as `Observer.add`, and score what was predicted for its time."""
         if isinstance(reading, Odometry):
-            if self.observer.restarts(reading):
+            self.observer.check(reading)
+            restart = self.observer.restarts(reading)
+            if restart:
                 self.reset()
+                self.restart = restart
             self.supervisor.observe(reading.stamp_ns, np.array(reading[1:4]))
         return self.observer.add(reading)
 
