@@ -1,6 +1,7 @@
-"""How far a receiver's clock is ahead of the clock that stamps the odometry."""
+"""How far a receiver's clock is ahead of the clock that stamps messages, and when it jumps."""
 
 from collections import deque
+import math
 from statistics import median_low
 
 _JUMP_NS = 1_000_000_000
@@ -29,3 +30,25 @@ class ClockOffset:
         if abs(offset_ns - self.offset_ns) > _JUMP_NS:
             self._offsets.clear()
         self._offsets.append(offset_ns)
+
+
+class JumpWatch:
+    """Sees a clock that stamps messages jump, however late and in what order they arrive."""
+
+    def __init__(self, least: float) -> None:
+        """Take less than `least` [s] for what a network does."""
+        self._least_ns = round(1e9 * least)
+        self._newest_ns: int | None = None
+        self._at = 0.0  # [s] steady
+        self.jumped_at = -math.inf  # [s] steady
+        self.size = 0.0  # of the last jump [s]
+
+    def add(self, stamp_ns: int, steady: float) -> None:
+        """Take the stamp [ns] of a message and the time of its receipt [s]."""
+        if self._newest_ns is not None:
+            passed_ns = stamp_ns - self._newest_ns
+            # Messages that had to wait come all at once: then only the stamps go on.
+            late_ns = 0 if passed_ns < 0 else round(1e9 * (steady - self._at))
+            if abs(passed_ns) > self._least_ns and abs(passed_ns - late_ns) > self._least_ns:
+                self.jumped_at, self.size = steady, 1e-9 * passed_ns
+        self._newest_ns, self._at = stamp_ns, steady
