@@ -37,7 +37,7 @@ class Limiter:
 
     def __init__(self, limits: Limits) -> None:
         """Start with a robot that stands."""
-        self._limits = limits
+        self.limits = limits
         self.reset()
 
     def reset(self) -> None:
@@ -47,18 +47,20 @@ class Limiter:
 
     def within(self, speed: float, yaw_rate: float) -> tuple[float, float]:
         """Return [m/s], [rad/s] within the bounds of the velocity."""
-        low, high = self._limits.min_velocity, self._limits.max_velocity
+        low, high = self.limits.min_velocity, self.limits.max_velocity
         return clamp(speed, low[0], high[0]), clamp(yaw_rate, low[2], high[2])
 
-    def send(self, speed: float, yaw_rate: float, steady: float) -> tuple[float, float]:
+    def send(self, speed: float, yaw_rate: float, steady: float,
+             brakes_at_once: bool = False) -> tuple[float, float]:
         """Return what may be sent now [m/s], [rad/s] on the way to what is wanted."""
         elapsed = 0.0 if self._sent_at is None else max(0.0, steady - self._sent_at)
         seconds = min(elapsed, _LONGEST)
-        faster, slower = self._limits.max_accel, self._limits.max_decel
+        faster, slower = self.limits.max_accel, self.limits.max_decel
+        brakes = [math.inf if brakes_at_once else -slower[axis] * seconds for axis in (0, 2)]
         wanted = self.within(speed, yaw_rate)
         self._sent = (
-            _slew(self._sent[0], wanted[0], faster[0] * seconds, -slower[0] * seconds),
-            _slew(self._sent[1], wanted[1], faster[2] * seconds, -slower[2] * seconds))
+            _slew(self._sent[0], wanted[0], faster[0] * seconds, brakes[0]),
+            _slew(self._sent[1], wanted[1], faster[2] * seconds, brakes[1]))
         self._sent_at = steady
         return self._sent
 
