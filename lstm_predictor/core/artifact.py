@@ -65,10 +65,11 @@ class Contract:
 class Artifact:
     """A loaded model: NumPy in, NumPy out."""
 
-    def __init__(self, module: torch.nn.Module, contract: Contract) -> None:
-        """Wrap a scripted or eager module."""
+    def __init__(self, module: torch.nn.Module, contract: Contract, sha256: str = '') -> None:
+        """Wrap a scripted or eager module; `sha256` is of the file that it is from."""
         self._module = module.eval()
         self.contract = contract
+        self.sha256 = sha256
 
     @property
     def prior(self) -> Any:
@@ -161,7 +162,7 @@ def load(path: Path, sha256: str = '', allow_writable: bool = False) -> Artifact
     except (RuntimeError, ValueError, OSError) as error:
         reason = str(error).strip().splitlines()[0][:120]
         raise ModelFileError(f'model file {path} is no TorchScript archive ({reason})') from None
-    artifact = Artifact(module, _contract(path, extra[_EXTRA]))
+    artifact = Artifact(module, _contract(path, extra[_EXTRA]), found)
     _check_golden(path, artifact)
     return artifact
 

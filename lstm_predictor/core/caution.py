@@ -50,7 +50,7 @@ class Caution:
         aside = np.array([-math.sin(yaw), math.cos(yaw), 0.0])
         with np.errstate(all='ignore'):
             variance = float(aside @ covariance @ aside)
-        rounding = 1e-9 * abs(float(covariance[0, 0] + covariance[1, 1]))
+        rounding = 1e-9 * abs(float(covariance[0, 0]) + float(covariance[1, 1]))
         known = -rounding <= variance < math.inf and rounding < math.inf
         self.across = math.sqrt(max(variance, 0.0)) if known else math.inf
         wanted = min(1.0, self.config.free_std_across / max(self.across, 1e-9))

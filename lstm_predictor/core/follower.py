@@ -39,6 +39,10 @@ class Follower:
         self._lost = ''
         self.reset()
 
+    def retune(self, config: ReplannerConfig) -> None:
+        """Take other limits and ages."""
+        self.config = self._limiter.limits = config
+
     def reset(self) -> None:
         """Forget plan and poses, and that anything was sent."""
         self._pursuit.reset()

@@ -37,12 +37,16 @@ class Mppi:
                  least: tuple[float, float]) -> None:
         """Take bounds of [speed [m/s], yaw rate [rad/s]]."""
         self.config = config
-        self._most, self._least = np.array(most), np.array(least)
+        self.limit(most, least)
         self._std = np.array([config.vx_std, config.wz_std])
         c = config
         at = np.linspace(0.0, c.knots - 1.0, c.time_steps)
         self._mixed = np.maximum(0.0, 1.0 - np.abs(at[:, None] - np.arange(c.knots)))  # (H, K)
         self.reset()
+
+    def limit(self, most: tuple[float, float], least: tuple[float, float]) -> None:
+        """Take other bounds of [speed [m/s], yaw rate [rad/s]]."""
+        self._most, self._least = np.array(most), np.array(least)
 
     def reset(self) -> None:
         """Forget the plan of commands; the same draws follow again."""

@@ -51,9 +51,9 @@ IDLE = 'idle: no upstream command yet'
 class ReplannerConfig(Limits):
     """Limits, gains of the correction and ages up to which an input counts."""
 
-    velocity_timeout: float = 0.5  # age of the upstream command that stops the robot [s]
+    velocity_timeout: float = 0.4  # age of the upstream command that stops the robot [s]
     prediction_timeout: float = 0.3  # age from which on a prediction is none [s]
-    odometry_timeout: float = 0.5  # age of the odometry that stops a robot on a plan [s]
+    odometry_timeout: float = 0.4  # age of the odometry that stops a robot on a plan [s]
     max_dead_time: float = 0.6  # largest delay of the robot that is not corrected [s]
     gain_along: float = 1.0  # speed per position error ahead [1/s]
     gain_across: float = 3.0  # yaw rate per speed and position error to the left [rad/m^2]
@@ -125,6 +125,10 @@ class Replanner:
         self.gains = Gains()
         self._learned_at = -math.inf  # [s] steady
         self.reset()
+
+    def retune(self, config: ReplannerConfig) -> None:
+        """Take other limits, gains and ages; the dead times stay as they were."""
+        self.config = self._limiter.limits = config
 
     def reset(self) -> None:
         """Forget every input and what was sent last."""
