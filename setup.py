@@ -29,12 +29,15 @@ setup(
         'console_scripts': [
             'predictor = lstm_predictor.start:predictor',
             'replanner = lstm_predictor.start:replanner',
+            'command_guard = lstm_predictor.start:command_guard',
             'sim = lstm_predictor.start:sim',
             'demo = lstm_predictor.start:demo',
             'replay = lstm_predictor.start:replay',
             'train = lstm_predictor.start:train',
             'evaluate = lstm_predictor.start:evaluate',
             'closed-loop = lstm_predictor.start:closed_loop',
+            'faults = lstm_predictor.start:faults',
+            'soak = lstm_predictor.start:soak',
         ],
     },
 )

@@ -21,6 +21,11 @@ def replanner() -> int:
     return _run('nodes.replanner_node', interrupted=0)
 
 
+def command_guard() -> int:
+    """Run the command guard."""
+    return _run('nodes.command_guard', interrupted=0)
+
+
 def sim() -> int:
     """Run the sim node."""
     return _run('nodes.sim_node', interrupted=0)
@@ -51,6 +56,16 @@ def closed_loop() -> int:
     return _run('cli.closed_loop', interrupted=130)
 
 
+def faults() -> int:
+    """Let everything go wrong, one thing at a time."""
+    return _run('faults.main', interrupted=130)
+
+
+def soak() -> int:
+    """Let the nodes run for long."""
+    return _run('faults.soak', interrupted=130)
+
+
 def _run(module: str, interrupted: int) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         # Nothing has been opened yet that would have to be closed.
@@ -62,4 +77,5 @@ def _run(module: str, interrupted: int) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit({'predictor': predictor, 'replanner': replanner, 'sim': sim}[sys.argv.pop(1)]())
+    sys.exit({'predictor': predictor, 'replanner': replanner, 'command_guard': command_guard,
+              'sim': sim}[sys.argv.pop(1)]())

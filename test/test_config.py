@@ -24,19 +24,22 @@ def defaults(*config_types):
 
 
 @pytest.mark.ros
-def test_bringup_holds_every_default_of_both_nodes():
+def test_bringup_holds_every_default_of_its_nodes():
     pytest.importorskip('rclpy')
     from lstm_predictor.core.caution import CautionConfig
+    from lstm_predictor.core.guard import GuardConfig
     from lstm_predictor.core.mppi_config import MppiConfig
     from lstm_predictor.core.predictor import PredictorConfig
     from lstm_predictor.core.pursuit import PursuitConfig
     from lstm_predictor.core.replanner import ReplannerConfig
     from lstm_predictor.core.supervisor import SupervisorConfig
+    from lstm_predictor.nodes.command_guard import GuardNodeConfig
     from lstm_predictor.nodes.predictor_node import PredictorNodeConfig
     from lstm_predictor.nodes.replanner_node import ReplannerNodeConfig
     for node, types in (('predictor', (PredictorNodeConfig, PredictorConfig, SupervisorConfig)),
                         ('replanner', (ReplannerNodeConfig, ReplannerConfig, CautionConfig,
-                                       PursuitConfig, MppiConfig))):
+                                       PursuitConfig, MppiConfig)),
+                        ('command_guard', (GuardNodeConfig, GuardConfig))):
         assert_same(parameters('bringup.yaml', node), defaults(*types))
 
 

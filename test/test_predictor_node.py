@@ -91,12 +91,9 @@ def node(probe, model_path):
     """Return a function that makes an active predictor in this process."""
 
     def make(active=True, **parameters):
-        made = probe.add(PredictorNode, **{
+        add = probe.activate if active else probe.add
+        return add(PredictorNode, **{
             'model_path': str(model_path), 'diagnostics_period': OFTEN, **parameters})
-        if active:
-            made.trigger_configure()
-            made.trigger_activate()
-        return made
 
     return make
 

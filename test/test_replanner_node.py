@@ -90,10 +90,7 @@ def node(probe):
     """Return a function that makes an active replanner in this process."""
 
     def make(**parameters):
-        made = probe.add(ReplannerNode, **{'diagnostics_period': 0.05, **parameters})
-        made.trigger_configure()
-        made.trigger_activate()
-        return made
+        return probe.activate(ReplannerNode, **{'diagnostics_period': 0.05, **parameters})
 
     return make
 

@@ -38,6 +38,7 @@ VARIANTS = {
     'predictor': [{'publish_tf': True, 'use_sim_time': True}],
     'replanner': [{'mode': mode, 'use_sim_time': True}
                   for mode in ('compensate', 'follow_path', 'mppi')],
+    'command_guard': [{'use_sim_time': True}],
 }
 
 
@@ -128,6 +129,7 @@ class Watched:
     """A node in one namespace for each way to run it, among others that send it everything."""
 
     def __init__(self, probe, name, model_path):
+        from lstm_predictor.nodes.command_guard import CommandGuard
         from lstm_predictor.nodes.predictor_node import PredictorNode
         from lstm_predictor.nodes.replanner_node import ReplannerNode
         from nav_msgs.msg import Path as Plan
@@ -135,11 +137,13 @@ class Watched:
         self.name = name
         self.places = [f'/robot{number}' for number in range(len(VARIANTS[name]))]
         self.plans = [probe.talk(Plan, f'{place}/plan') for place in self.places]
-        kind = {'predictor': PredictorNode, 'replanner': ReplannerNode}[name]
+        kind = {'predictor': PredictorNode, 'replanner': ReplannerNode,
+                'command_guard': CommandGuard}[name]
+        model = {} if name == 'command_guard' else {'model_path': str(model_path)}
         for place, parameters in zip(self.places, VARIANTS[name]):
             self._offer_commands(place)
             node = probe.add(
-                partial(kind, namespace=place), model_path=str(model_path), **parameters)
+                partial(kind, namespace=place), **model, **parameters)
             node.trigger_configure()
             node.trigger_activate()
         probe.until(lambda: {(name, place) for place in self.places} <= set(

@@ -10,21 +10,32 @@ from typing import Any
 
 from geometry_msgs.msg import Twist, TwistStamped
 
+from lstm_predictor.nodes.graph import hearers_problem, type_name
+
 from rclpy.clock import Clock, ClockType
-from rclpy.duration import Duration
+from rclpy.duration import Duration, Infinite
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 
-_TYPES = {'geometry_msgs/msg/Twist': Twist, 'geometry_msgs/msg/TwistStamped': TwistStamped}
+COMMANDS = (Twist, TwistStamped)
+_TYPES = {type_name(kind): kind for kind in COMMANDS}
 _LOOK_PERIOD = 0.2  # [s]
+# The durations are said outright, as the graph says those of others.
+_SENT = QoSProfile(depth=10, deadline=Infinite, liveliness_lease_duration=Infinite)
 BEST_EFFORT = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 class CommandSubscription:
     """Hears a topic in the type that its publishers have."""
 
-    def __init__(self, node: Node, topic: str, callback: Callable[[Any], None]) -> None:
-        """Call `callback` with every message, once a publisher is there."""
+    def __init__(self, node: Node, topic: str, callback: Callable[[Any], None],
+                 before: type | None = None) -> None:
+        """
+        Call `callback` with every message, once a publisher is there.
+
+        A publisher that follows its subscribers, as the one below, would never come: `before` is
+        the type that is heard until there is one.
+        """
         self._node = node
         self._topic = topic
         self._callback = callback
@@ -33,6 +44,8 @@ class CommandSubscription:
         self._timer = node.create_timer(
             _LOOK_PERIOD, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._look()
+        if self._type is None and before is not None:
+            self._hear(before)
 
     def destroy(self) -> None:
         """Stop hearing."""
@@ -46,9 +59,12 @@ class CommandSubscription:
             return
         if self._subscription is not None:
             self._node.destroy_subscription(self._subscription)
-        self._type = offered[0]
+        self._hear(offered[0])
+
+    def _hear(self, kind: type) -> None:
+        self._type = kind
         self._subscription = self._node.create_subscription(
-            self._type, self._topic, self._callback, BEST_EFFORT)
+            kind, self._topic, self._callback, BEST_EFFORT)
 
 
 class CommandPublisher:
@@ -79,6 +95,11 @@ class CommandPublisher:
         twist.angular.z = yaw_rate
         self._publisher.publish(message)
 
+    def problem(self) -> str:
+        """Return in words why those who hear the topic get nothing, or nothing."""
+        problem = hearers_problem(self._node, self._topic, COMMANDS, _SENT)
+        return f'{self._topic}: {problem}' if problem else ''
+
     def flush(self) -> None:
         """Wait a little until reliable subscribers have what was sent."""
         if self._publisher is not None:
@@ -97,10 +118,18 @@ class CommandPublisher:
         if self._publisher is not None:
             self._node.destroy_publisher(self._publisher)
         self._type = wanted[0]
-        self._publisher = self._node.create_publisher(self._type, self._topic, 10)
+        self._publisher = self._node.create_publisher(self._type, self._topic, _SENT)
 
 
 def _types(endpoints: list[Any]) -> list[type]:
     """Return the command types among the endpoints of a topic, the stamped one first."""
     found = {endpoint.topic_type for endpoint in endpoints}
     return [_TYPES[name] for name in sorted(found & set(_TYPES), reverse=True)]
+
+
+def refuse_a_loop(node: Node) -> None:
+    """Raise ValueError where the command that comes in and the one that goes out are one topic."""
+    names = [node.resolve_topic_name(name) for name in ('cmd_vel_in', 'cmd_vel')]
+    if names[0] == names[1]:
+        raise ValueError(f'cmd_vel_in and cmd_vel are both {names[0]}: the {node.get_name()} '
+                         f'would hear itself')

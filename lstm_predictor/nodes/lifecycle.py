@@ -13,6 +13,8 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
+_SHORT = 0.03  # between two looks at signals: the robot goes on meanwhile [s]
+
 
 def run(make_node: Callable[[], ManagedNode], args: list[str] | None = None) -> int:
     """
@@ -38,7 +40,13 @@ def run(make_node: Callable[[], ManagedNode], args: list[str] | None = None) -> 
         executor = make_executor()
         executor.add_node(node)
         while rclpy.ok() and not stop.is_set():
-            spin(executor, 0.1)
+            try:
+                spin(executor, _SHORT)
+            except Exception as error:
+                # rclpy's own callbacks raise as well, such as for a negative time on /clock. The
+                # watchdogs must go on, whatever one message did.
+                node.get_logger().error(f'{type(error).__name__}: {error}',
+                                        throttle_duration_sec=1.0)
         return 0
     finally:
         if node is not None:

@@ -22,6 +22,7 @@ class ManagedNode(LifecycleNode):
         """Make nothing yet."""
         super().__init__(name, **options)
         self.active = False
+        self.configured = False
         self._closers: list[Callable[[], object]] = []
 
     def configure(self) -> None:
@@ -56,7 +57,7 @@ class ManagedNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Run `configure`; close what it made where it fails."""
-        done = self._try(self.configure)
+        done = self.configured = self._try(self.configure)
         if not done:
             self._close()
         return _SUCCESS if done else _FAILURE
@@ -92,6 +93,7 @@ class ManagedNode(LifecycleNode):
         self.active = False
 
     def _close(self) -> None:
+        self.configured = False
         while self._closers:
             self._closers.pop()()
 

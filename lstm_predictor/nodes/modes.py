@@ -7,11 +7,10 @@ Each mode is handed the node, opens its topics, and answers with a command whene
 import time
 from typing import Any
 
-from geometry_msgs.msg import PoseWithCovarianceStamped
+from geometry_msgs.msg import PoseWithCovarianceStamped, TwistStamped
 
 from lstm_predictor.core import samples
 from lstm_predictor.core.caution import Caution, CautionConfig
-from lstm_predictor.core.clock import ClockOffset
 from lstm_predictor.core.follower import CONTRADICTED, Follower, UNPREDICTED
 from lstm_predictor.core.plan import Plan
 from lstm_predictor.core.pursuit import Law, Pursuit, PursuitConfig
@@ -19,12 +18,17 @@ from lstm_predictor.core.replanner import (
     DISAGREES, IDLE, LEAST_HORIZON_NS, Output, Replanner, ReplannerConfig, STOPPED, Target,
     UNCORRECTED)
 from lstm_predictor.nodes import health, parameters
-from lstm_predictor.nodes.commands import BEST_EFFORT, CommandSubscription
+from lstm_predictor.nodes.commands import BEST_EFFORT, COMMANDS, CommandSubscription
 from lstm_predictor.nodes.frames import FrameError, Frames
+from lstm_predictor.nodes.timing import Timing
 
 from nav_msgs.msg import Odometry, Path
 
 import numpy as np
+
+from rclpy.qos import QoSProfile
+
+_PLANS = QoSProfile(depth=10)
 
 
 class Mode:
@@ -35,17 +39,22 @@ class Mode:
         self.node = node
         self.config: ReplannerConfig = parameters.read(node, ReplannerConfig)
         self.caution = Caution(parameters.read(node, CautionConfig))
-        for topic in ('odom', 'predicted_pose'):
-            inputs[topic] = health.Input(topic, needed=False)
+        for topic, kind in (('odom', Odometry), ('predicted_pose', PoseWithCovarianceStamped)):
+            inputs[topic] = health.Input(topic, (kind,), stopped=health.WARN)
         self.inputs = inputs
-        self.offset = ClockOffset()
+        self.timing = Timing(node)
         node.hear(Odometry, 'odom', self._on_odometry, BEST_EFFORT)
         node.hear(PoseWithCovarianceStamped, 'predicted_pose', self._on_pose, BEST_EFFORT)
 
     def start(self) -> None:
         """Start with nothing heard."""
-        self.offset = ClockOffset()
+        self.timing.forget()
         self.caution.reset()
+
+    def retune(self, configs: dict[type, Any]) -> None:
+        """Take other limits, gains and ages while driving."""
+        self.config = configs[ReplannerConfig]
+        self.caution.config = configs[CautionConfig]
 
     def output(self, steady: float) -> Output:
         """Return the command for now, at a time [s] that only goes forward."""
@@ -71,7 +80,7 @@ class Mode:
     def _on_odometry(self, message: Odometry) -> None:
         odometry = self.node.read('odom', samples.read_odometry, message)
         if odometry is not None:
-            self.offset.add(self.node.now_ns(), odometry.stamp_ns)
+            self.timing.add_odometry(odometry.stamp_ns)
             self.take_odometry(odometry)
 
     def _on_pose(self, message: PoseWithCovarianceStamped) -> None:
@@ -89,19 +98,25 @@ class Compensate(Mode):
 
     def __init__(self, node: Any, inputs: dict[str, health.Input]) -> None:
         """Hear upstream and the predicted path as well."""
-        for topic in ('cmd_vel_in', 'predicted_path'):
-            inputs[topic] = health.Input(topic, needed=False)
+        inputs['cmd_vel_in'] = health.Input('cmd_vel_in', COMMANDS)
+        inputs['predicted_path'] = health.Input('predicted_path', (Path,), stopped=health.WARN)
         super().__init__(node, inputs)
         self._given = float(node.get_parameter('correction_horizon').value)  # [s], 0: none
         self._effect_ns = 0  # stamp of the newest predicted pose
         self._replanner = Replanner(self.config)
-        node.keep(CommandSubscription(node, 'cmd_vel_in', self._on_upstream).destroy)
+        node.keep(CommandSubscription(
+            node, 'cmd_vel_in', self._on_upstream, before=TwistStamped).destroy)
         node.hear(Path, 'predicted_path', self._on_path, BEST_EFFORT)
 
     def start(self) -> None:
         """Start idle."""
         super().start()
         self._replanner.reset()
+
+    def retune(self, configs: dict[type, Any]) -> None:
+        """Take other limits, gains and ages while driving."""
+        super().retune(configs)
+        self._replanner.retune(self.config)
 
     def output(self, steady: float) -> Output:
         """Return the upstream command as it is passed on."""
@@ -131,10 +146,13 @@ class Compensate(Mode):
             return
         # Its stamp may be of another machine; what counts is when it was heard, by the clock of
         # the odometry that it is compared with.
-        heard_ns = self.node.now_ns() - self.offset.offset_ns
         self._replanner.set_upstream(
-            command._replace(stamp_ns=heard_ns), time.monotonic(), self.caution.share)
-        if command.speed == 0.0 and command.yaw_rate == 0.0:
+            command._replace(stamp_ns=self.timing.heard_ns()), time.monotonic(),
+            self.caution.share)
+        stands = command.speed == 0.0 and command.yaw_rate == 0.0
+        # A source that wants nothing more may well fall silent.
+        self.inputs['cmd_vel_in'].stopped = health.OK if stands else health.ERROR
+        if stands:
             self.node.send()
         else:
             self.node.send_if_due()
@@ -163,13 +181,13 @@ class FollowPath(Mode):
 
     def __init__(self, node: Any, inputs: dict[str, health.Input]) -> None:
         """Hear plans as well."""
-        inputs['plan'] = health.Input('plan', needed=False)
+        inputs['plan'] = health.Input('plan', (Path,), _PLANS)
         super().__init__(node, inputs)
         self._frames = Frames(node)
         self._frame_ids = ('', '')  # of the odometry, of the plan
-        self.follower = Follower(
-            self.config, Pursuit(parameters.read(node, PursuitConfig), self.law()), self.caution)
-        node.hear(Path, 'plan', self._on_plan, 10)
+        self._pursuit = Pursuit(parameters.read(node, PursuitConfig), self.law())
+        self.follower = Follower(self.config, self._pursuit, self.caution)
+        node.hear(Path, 'plan', self._on_plan, _PLANS)
 
     def law(self) -> Law | None:
         """Return how to steer; None is pure pursuit."""
@@ -180,6 +198,12 @@ class FollowPath(Mode):
         super().start()
         self.follower.reset()
         self._frame_ids = (self._frame_ids[0], '')
+
+    def retune(self, configs: dict[type, Any]) -> None:
+        """Take other limits, gains and ages while driving."""
+        super().retune(configs)
+        self._pursuit.config = configs[PursuitConfig]
+        self.follower.retune(self.config)
 
     def output(self, steady: float) -> Output:
         """Return the command that follows the plan."""

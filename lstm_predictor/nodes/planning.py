@@ -4,6 +4,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from lstm_predictor.core import artifact, samples
+from lstm_predictor.core.limiter import Limits
 from lstm_predictor.core.mppi import Mppi, MppiConfig, MppiLaw, rollout_of
 from lstm_predictor.core.observer import Observer
 from lstm_predictor.core.pursuit import Law
@@ -33,7 +34,7 @@ class PlanWithModel(FollowPath):
         model = artifact.load(FilePath(name or default_model()), sha256, allow_writable)
         self._planned = parameters.read(node, MppiConfig)
         _check(self._planned, model.contract)
-        inputs['imu'] = health.Input('imu', needed=False)
+        inputs['imu'] = health.Input('imu', (Imu,), stopped=health.WARN)
         super().__init__(node, inputs)
         limits = self.config
         self._observer = Observer(
@@ -43,12 +44,16 @@ class PlanWithModel(FollowPath):
 
     def law(self) -> Law:
         """Return the planner."""
-        low, high = self.config.min_velocity, self.config.max_velocity
         rate = float(self.node.get_parameter('control_frequency').value)
-        mppi = Mppi(self._planned, (high[0], high[2]), (low[0], low[2]))
+        mppi = Mppi(self._planned, *_bounds(self.config))
         self._law = MppiLaw(
             mppi, every=max(1, round(rate / _PLANS)), steps=1.0 / (rate * self._planned.model_dt))
         return self._law
+
+    def retune(self, configs: dict[type, Any]) -> None:
+        """Take other limits, gains and ages while driving."""
+        super().retune(configs)
+        self._law.mppi.limit(*_bounds(self.config))
 
     def start(self) -> None:
         """Start with an empty window."""
@@ -61,7 +66,7 @@ class PlanWithModel(FollowPath):
         self._law.rollout = rollout_of(self._observer, self._planned.model_dt)
         output = super().output(steady)
         # What the robot is told now, by the clock of its odometry.
-        stamp_ns = self.node.now_ns() - self.offset.offset_ns
+        stamp_ns = self.timing.heard_ns()
         if self._observer.ahead(stamp_ns) <= self._observer.max_step_back:  # it has not stopped
             self._observer.add(samples.Command(stamp_ns, output.speed, output.yaw_rate))
         return output
@@ -85,7 +90,18 @@ class PlanWithModel(FollowPath):
         """Leave the prediction alone."""
 
     def _on_imu(self, message: Imu) -> None:
-        self.node.read('imu', lambda heard: self._observer.add(samples.read_imu(heard)), message)
+        self.node.read('imu', self._take_imu, message)
+
+    def _take_imu(self, message: Imu) -> bool:
+        reading = samples.read_imu(message)
+        return self._observer.add(reading._replace(
+            stamp_ns=self.timing.on_odometry_clock('imu', reading.stamp_ns)))
+
+
+def _bounds(limits: Limits) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return the largest and the least [speed [m/s], yaw rate [rad/s]]."""
+    high, low = limits.max_velocity, limits.min_velocity
+    return (high[0], high[2]), (low[0], low[2])
 
 
 def _check(config: MppiConfig, contract: artifact.Contract) -> None:

@@ -6,19 +6,19 @@ from pathlib import Path as FilePath
 import time
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticStatus
 
 from geometry_msgs.msg import PoseWithCovarianceStamped
 
 from lstm_predictor.core import artifact, samples
-from lstm_predictor.core.clock import ClockOffset
 from lstm_predictor.core.prediction import Prediction
 from lstm_predictor.core.predictor import Predictor, PredictorConfig
 from lstm_predictor.core.supervisor import Supervisor, SupervisorConfig
 from lstm_predictor.nodes import health, messages, parameters
-from lstm_predictor.nodes.commands import BEST_EFFORT, CommandSubscription
+from lstm_predictor.nodes.commands import BEST_EFFORT, COMMANDS, CommandSubscription
 from lstm_predictor.nodes.lifecycle import run
 from lstm_predictor.nodes.managed import ManagedNode
+from lstm_predictor.nodes.timing import Timing
 from lstm_predictor.paths import default_model
 
 from nav_msgs.msg import Odometry, Path
@@ -63,7 +63,9 @@ class PredictorNode(ManagedNode):
     def __init__(self, **options: Any) -> None:
         """Declare the parameters; ValueError names one that is wrong."""
         super().__init__('predictor', **options)
-        parameters.declare(self, PredictorNodeConfig, PredictorConfig, SupervisorConfig)
+        types = (PredictorNodeConfig, PredictorConfig, SupervisorConfig)
+        parameters.declare(self, *types)
+        parameters.watch(self, types, {'pose_horizon'}, self._retune)
 
     def configure(self) -> None:
         """Read parameters and model file and open the topics."""
@@ -72,45 +74,55 @@ class PredictorNode(ManagedNode):
         path = FilePath(self._config.model_path or default_model())
         model = artifact.load(
             path, self._config.model_sha256, self._config.allow_writable_model)
-        horizon = model.contract.horizon / model.contract.rate
-        if self._config.pose_horizon > horizon:
-            raise ValueError(f'pose_horizon is {self._config.pose_horizon} s, the model '
-                             f'predicts {horizon} s')
+        self._longest = model.contract.horizon / model.contract.rate  # [s]
+        self._check_horizon(self._config)
         torch.set_num_threads(1)
         self._predictor = Predictor(model, config, parameters.read(self, SupervisorConfig))
-        self._model_text = f'{path.name}, trained for {model.contract.robots}'
+        self._model = {
+            'file': path.name, 'trained for': model.contract.robots,
+            'sha256': model.sha256}
+        self._period = 1.0 / model.contract.rate  # [s]
         self._inputs = {
-            'odom': health.Input('odom'),
-            'imu': health.Input('imu', needed=False),
-            'cmd_vel': health.Input('cmd_vel', needed=False, timeout=2.0)}
+            'odom': health.Input(
+                'odom', (Odometry,), missing=health.STALE, stopped=health.ERROR),
+            'imu': health.Input('imu', (Imu,), stopped=health.WARN),
+            'cmd_vel': health.Input('cmd_vel', COMMANDS, timeout=2.0)}
+        self._timing = Timing(self)
         self._path = self.offer(Path, 'predicted_path')
         self._pose = self.offer(PoseWithCovarianceStamped, 'predicted_pose')
         self._odom = self.offer(Odometry, 'predicted_odom')
         self._transforms = transform_broadcaster(self) if self._config.publish_tf else None
-        self._diagnostics = self.offer(DiagnosticArray, '/diagnostics')
+        self._diagnostics = health.Diagnostics(self)
         self.hear(Odometry, 'odom', self._on_odometry, BEST_EFFORT)
         if config.use_imu:
             self.hear(Imu, 'imu', self._on_imu, BEST_EFFORT)
         self.keep(CommandSubscription(self, 'cmd_vel', self._on_command).destroy)
         self.every(self._config.diagnostics_period, self._report)
+        self.every(health.LOOK_PERIOD, self._look)
+
+    def _check_horizon(self, config: PredictorNodeConfig) -> None:
+        if config.pose_horizon > self._longest:
+            raise ValueError(f'pose_horizon is {config.pose_horizon} s, the model predicts '
+                             f'{self._longest} s')
+
+    def _retune(self, configs: dict[type, Any]) -> None:
+        self._check_horizon(configs[PredictorNodeConfig])
+        self._config = configs[PredictorNodeConfig]
 
     def start(self) -> None:
         """Start with an empty window."""
         self._predictor.reset()
-        self._offset = ClockOffset()
+        self._timing.forget()
+        self._diagnostics.forget()
         self._frames = ('', '')
         self._published = 0
         self._published_at = time.monotonic()  # [s] steady
         self._last: Prediction | None = None
         self._seconds = 0.0  # what the last prediction took
 
-    def _now_ns(self) -> int:
-        return int(self.get_clock().now().nanoseconds)
-
     def _on_odometry(self, message: Odometry) -> None:
-        if not self._take('odom', samples.read_odometry, message):
+        if not self._take('odom', self._read_odometry, message):
             return
-        self._offset.add(self._now_ns(), samples.stamp_ns(message.header))
         self._frames = (message.header.frame_id, message.child_frame_id)
         started = time.perf_counter()
         prediction = self._predictor.predict_if_due()
@@ -122,25 +134,47 @@ class PredictorNode(ManagedNode):
             self._publish(prediction)
 
     def _on_imu(self, message: Imu) -> None:
-        self._take('imu', samples.read_imu, message)
+        self._take('imu', self._read_imu, message)
 
     def _on_command(self, message: Any) -> None:
-        if self.active:
-            receive_ns = self._now_ns() - self._offset.offset_ns
-            self._take('cmd_vel', samples.read_command, message, receive_ns)
+        self._take('cmd_vel', self._read_command, message)
 
-    def _take(self, topic: str, read: Any, *message: Any) -> bool:
+    def _read_odometry(self, message: Odometry) -> samples.Odometry:
+        reading = samples.read_odometry(message)
+        self._timing.add_odometry(reading.stamp_ns)
+        return reading
+
+    def _read_imu(self, message: Imu) -> samples.Imu:
+        reading = samples.read_imu(message)
+        return reading._replace(
+            stamp_ns=self._timing.on_odometry_clock('imu', reading.stamp_ns))
+
+    def _read_command(self, message: Any) -> samples.Command:
+        heard_ns = self._timing.heard_ns()
+        command = samples.read_command(message, heard_ns)
+        if command.stamp_ns == heard_ns:  # it has none of its own
+            return command
+        return command._replace(
+            stamp_ns=self._timing.on_odometry_clock('cmd_vel', command.stamp_ns))
+
+    def _take(self, topic: str, read: Any, message: Any) -> bool:
         """Hand a message to the predictor; refuse it by name where it is bad."""
         if not self.active:
             return False
         now = time.monotonic()
         heard = self._inputs[topic]
         try:
-            taken = self._predictor.add(read(*message))
+            taken = self._predictor.add(read(message))
         except samples.BadMessage as error:
             heard.refuse(str(error), now)
             return False
+        if topic == 'odom' and not taken:
+            heard.refuse('its stamp repeats an earlier one', now)
+            return False
         heard.heard(now)
+        if self._predictor.restart:
+            heard.remark(f'prediction starts anew, {self._predictor.restart}', now)
+            self._predictor.restart = ''
         return taken
 
     def _publish(self, prediction: Prediction) -> None:
@@ -161,21 +195,33 @@ class PredictorNode(ManagedNode):
             return self._config.pose_horizon
         return prediction.takes_effect
 
+    def _look(self) -> None:
+        for topic in self._inputs.values():
+            topic.look(self)
+
     def _report(self) -> None:
-        if self.active:
-            now = time.monotonic()
-            entries = [topic.status(now) for topic in self._inputs.values()]
-            entries.append(self._prediction_status(now))
-        else:
+        if not self.active:
             entries = [topic.unread() for topic in self._inputs.values()]
             entries.append(health.status(health.OK, 'prediction', 'not active', {}))
-        self._diagnostics.publish(health.report(self, entries))
+            self._diagnostics.publish(entries, 'not active')
+            return
+        now = time.monotonic()
+        prediction = self._prediction_status(now)
+        self._diagnostics.publish([
+            *(topic.status(now) for topic in self._inputs.values()), self._model_status(),
+            self._timing.status(self._seconds, self._period), prediction], prediction.message)
+
+    def _model_status(self) -> DiagnosticStatus:
+        if self._last is not None and not self._last.is_finite():
+            return health.status(health.ERROR, 'model',
+                                 'the model gave a value that is not finite', self._model)
+        return health.status(health.OK, 'model', f'{self._model["file"]} is loaded', self._model)
 
     def _prediction_status(self, now: float) -> DiagnosticStatus:
         level, text = self._prediction_health(now)
         last = self._last
         return health.status(level, 'prediction', text, {
-            'model': self._model_text, 'source': last.source if last else 'none',
+            'source': last.source if last else 'none',
             'published': self._published, 'inference [ms]': f'{1e3 * self._seconds:.2f}',
             'pose_horizon [s]': f'{self._horizon(last):.3f}',
             'a command takes effect after [s]': f'{last.takes_effect:.3f}' if last else 'unknown',
@@ -186,7 +232,8 @@ class PredictorNode(ManagedNode):
         last = self._last
         age = now - self._published_at
         if not self._predictor.ready():
-            return health.WARN, 'waiting: odometry does not fill the window without a gap'
+            return health.WARN if self._published else health.STALE, \
+                'waiting: odometry does not fill the window without a gap'
         if last is not None and not last.is_finite():
             return health.ERROR, 'the model gave a value that is not finite'
         if age > self._inputs['odom'].timeout:

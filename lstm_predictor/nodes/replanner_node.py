@@ -5,7 +5,7 @@ import math
 import time
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticStatus
 
 from lstm_predictor.core import samples
 from lstm_predictor.core.caution import CautionConfig
@@ -14,11 +14,12 @@ from lstm_predictor.core.mppi_config import MppiConfig
 from lstm_predictor.core.pursuit import PursuitConfig
 from lstm_predictor.core.replanner import IDLE, Output, ReplannerConfig
 from lstm_predictor.nodes import health, parameters
-from lstm_predictor.nodes.commands import CommandPublisher
+from lstm_predictor.nodes.commands import CommandPublisher, refuse_a_loop
 from lstm_predictor.nodes.lifecycle import run
 from lstm_predictor.nodes.managed import ManagedNode
 from lstm_predictor.nodes.modes import mode_of
 
+_LIVE = (ReplannerConfig, CautionConfig, PursuitConfig)  # can be changed while driving
 _IDLING = (IDLE, NO_PLAN)  # nothing was asked of this node yet, so that it says nothing
 
 
@@ -54,29 +55,31 @@ class ReplannerNode(ManagedNode):
     def __init__(self, **options: Any) -> None:
         """Declare the parameters; ValueError names one that is wrong."""
         super().__init__('replanner', **options)
-        parameters.declare(self, ReplannerNodeConfig, ReplannerConfig, CautionConfig,
-                           PursuitConfig, MppiConfig)
+        types = (ReplannerNodeConfig, *_LIVE, MppiConfig)
+        parameters.declare(self, *types)
+        parameters.watch(self, types, parameters.names(*_LIVE) - {'max_dead_time'},
+                         lambda configs: self._mode.retune(configs))
 
     def configure(self) -> None:
         """Read the parameters and open the topics."""
-        names = [self.resolve_topic_name(name) for name in ('cmd_vel_in', 'cmd_vel')]
-        if names[0] == names[1]:
-            raise ValueError(f'cmd_vel_in and cmd_vel are both {names[0]}: the replanner would '
-                             f'hear itself')
+        refuse_a_loop(self)
         self._config = parameters.read(self, ReplannerNodeConfig)
         for config in (PursuitConfig, MppiConfig):  # wrong is wrong in every mode
             parameters.read(self, config)
         self._inputs: dict[str, health.Input] = {}
         self._mode = mode_of(self._config.mode)(self, self._inputs)
         self._command = CommandPublisher(self, 'cmd_vel')
+        self._unheard = ''  # why those who hear cmd_vel get nothing
         self.keep(self._command.destroy)
-        self._diagnostics = self.offer(DiagnosticArray, '/diagnostics')
+        self._diagnostics = health.Diagnostics(self)
         self.every(1.0 / self._config.control_frequency, self.send_if_due)
         self.every(self._config.diagnostics_period, self._report)
+        self.every(health.LOOK_PERIOD, self._look)
 
     def start(self) -> None:
         """Start idle."""
         self._mode.start()
+        self._diagnostics.forget()
         self._last = Output(0.0, 0.0, IDLE)
         self._sent_at = 0.0  # [s] steady
         self._seconds = 0.0  # what the last command took
@@ -100,10 +103,6 @@ class ReplannerNode(ManagedNode):
         heard.heard(time.monotonic())
         return reading
 
-    def now_ns(self) -> int:
-        """Return the time of the node's clock [ns]."""
-        return int(self.get_clock().now().nanoseconds)
-
     def send_if_due(self) -> None:
         """Send a command where the last one is old enough."""
         # Half a period: an upstream of the same rate is answered at once, not by the timer.
@@ -120,14 +119,23 @@ class ReplannerNode(ManagedNode):
         if self._last.reason not in _IDLING:
             self._command.publish(self._last.speed, self._last.yaw_rate)
 
+    def _look(self) -> None:
+        for topic in self._inputs.values():
+            topic.look(self)
+        self._unheard = self._command.problem()
+
     def _report(self) -> None:
-        if self.active:
-            entries = [topic.status(time.monotonic()) for topic in self._inputs.values()]
-            entries.append(self._replanning_status())
-        else:
+        if not self.active:
             entries = [topic.unread() for topic in self._inputs.values()]
             entries.append(health.status(health.OK, 'replanning', 'not active', {}))
-        self._diagnostics.publish(health.report(self, entries))
+            self._diagnostics.publish(entries, 'not active')
+            return
+        replanning = self._replanning_status()
+        self._diagnostics.publish([
+            *(topic.status(time.monotonic()) for topic in self._inputs.values()),
+            health.output_status('cmd_vel', self._unheard),
+            self._mode.timing.status(self._seconds, 1.0 / self._config.control_frequency),
+            replanning], replanning.message)
 
     def _replanning_status(self) -> DiagnosticStatus:
         caution = self._mode.caution

@@ -1,0 +1,45 @@
+"""Who else is on a topic, and why nothing of what they say arrives."""
+
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import qos_check_compatible, QoSCompatibility, QoSProfile
+
+
+def senders_problem(node: Node, topic: str, kinds: tuple[type, ...], qos: QoSProfile,
+                    most: int = 1) -> str:
+    """Return in words why those who send on a topic are not understood, or nothing."""
+    senders = node.get_publishers_info_by_topic(topic)
+    problem = _problem(senders, kinds, lambda other: qos_check_compatible(other, qos), 'sends')
+    if problem or len(senders) <= most:
+        return problem
+    return f'{len(senders)} nodes send on {topic} ({_names(senders)}): the last one counts'
+
+
+def hearers_problem(node: Node, topic: str, kinds: tuple[type, ...], qos: QoSProfile) -> str:
+    """Return in words why those who hear a topic get nothing, or nothing."""
+    hearers = node.get_subscriptions_info_by_topic(topic)
+    return _problem(hearers, kinds, lambda other: qos_check_compatible(qos, other), 'hears')
+
+
+def type_name(kind: Any) -> str:
+    """Return the name of a message type as the graph has it."""
+    package, interface, *_ = kind.__module__.split('.')
+    return f'{package}/{interface}/{kind.__name__}'
+
+
+def _problem(others: list[Any], kinds: tuple[type, ...], check: Any, does: str) -> str:
+    wanted = [type_name(kind) for kind in kinds]
+    for other in others:
+        name = _names([other])
+        if other.topic_type not in wanted:
+            return f'{name} {does} {other.topic_type}, this node {" or ".join(wanted)}'
+        compatible, reason = check(other.qos_profile)
+        if compatible == QoSCompatibility.ERROR:
+            return f'{name} {does} it with another quality of service: {reason}'
+    return ''
+
+
+def _names(others: list[Any]) -> str:
+    return ', '.join(sorted(f'{other.node_namespace.rstrip("/")}/{other.node_name}'
+                            for other in others))
