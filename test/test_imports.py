@@ -17,13 +17,14 @@ MAY_IMPORT = {
     'learning': {'core', 'bags', 'sim'},
     'nodes': {'core', 'bags', 'sim', 'paths'},
     'cli': {'core', 'bags', 'sim', 'learning', 'nodes', 'paths'},
+    'faults': {'core', 'nodes', 'cli', 'paths'},
     'paths': set(),
     'start': set(),  # by name, once it is known which
 }
 
 # A package from outside, and the only parts that may import it.
 ONLY_IN = {
-    'rclpy': {'nodes', 'cli'},
+    'rclpy': {'nodes', 'cli', 'faults'},
     'rosbags': {'bags'},
     'mujoco': {'sim'},
     'pytorch_lightning': {'learning'},

@@ -1,9 +1,11 @@
 """Nodes as processes of their own, none of which outlives the command that started it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, ExitStack
 import ctypes
 import os
+from pathlib import Path
+import resource
 import signal
 import socket
 import subprocess
@@ -21,9 +23,10 @@ class NodeDied(RuntimeError):
 class Nodes:
     """Starts the package's nodes and ends them with the block; use it as a context manager."""
 
-    def __init__(self) -> None:
-        """Start nothing yet."""
+    def __init__(self, words: Path | None = None) -> None:
+        """Start nothing yet; what nodes say goes to a file, or where this process says it."""
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._words = words
 
     def __enter__(self) -> 'Nodes':
         return self
@@ -32,21 +35,48 @@ class Nodes:
                  traceback: TracebackType | None) -> None:
         self.end()
 
-    def start(self, name: str, **parameters: object) -> None:
-        """Start predictor, replanner or sim with ROS parameters."""
+    def start(self, name: str, *renamed: str, full_disk: bool = False,
+              **parameters: object) -> None:
+        """
+        Start a node by the name of its executable, with topics `FROM:=TO` and parameters.
+
+        With `full_disk` no file that it writes can grow.
+        """
         arguments = [sys.executable, '-m', 'lstm_predictor.start', name, '--ros-args',
                      '--log-level', 'warn']
+        for rule in renamed:
+            arguments += ['-r', rule]
         for key, value in parameters.items():
             arguments += ['-p', f'{key}:={_yaml(value)}']
-        # A session of its own: Ctrl-C in the terminal reaches only the parent, which ends it.
-        self._processes[name] = subprocess.Popen(
-            arguments, start_new_session=True, preexec_fn=_end_with_parent)
+        with ExitStack() as opened:
+            words = None if self._words is None else opened.enter_context(self._words.open('ab'))
+            # A session of its own: Ctrl-C in the terminal reaches only the parent, which ends it.
+            self._processes[name] = subprocess.Popen(
+                arguments, start_new_session=True, stdout=words, stderr=words,
+                preexec_fn=_without_disk if full_disk else _end_with_parent)
 
     def check(self) -> None:
         """Raise NodeDied where one of them has ended."""
         for name, process in self._processes.items():
             if process.poll() is not None:
-                raise NodeDied(f'the {name} node ended with exit code {process.returncode}')
+                said = '' if self._words is None else ''.join(
+                    f'\n  {line}' for line in self._words.read_text().splitlines()[-12:])
+                raise NodeDied(
+                    f'the {name} node ended with exit code {process.returncode}{said}')
+
+    def signal(self, name: str, number: int) -> None:
+        """Send a signal to one of them, which may well end it."""
+        self._processes[name].send_signal(number)
+
+    def let_go(self, name: str, number: int) -> 'subprocess.Popen[bytes]':
+        """Send a signal to one of them and know it no more: it may end."""
+        self.signal(name, number)
+        return self._processes.pop(name)
+
+    def memory(self, name: str) -> float:
+        """Return the memory of its own that one of them holds [MB], where the system tells."""
+        pages = Path(f'/proc/{self._processes[name].pid}/statm').read_text().split()
+        return (int(pages[1]) - int(pages[2])) * os.sysconf('SC_PAGE_SIZE') / 1e6
 
     def end(self) -> None:
         """Ask all of them to end, and make them."""
@@ -91,6 +121,11 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     except (OSError, AttributeError):
         pass
+
+
+def _without_disk() -> None:
+    _end_with_parent()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
 def _yaml(value: object) -> str:

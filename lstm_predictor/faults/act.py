@@ -1,0 +1,352 @@
+"""What is done to a stage for a fault, and undone at its end."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+import os
+from pathlib import Path as FilePath
+import random
+import signal
+import subprocess
+import sys
+from typing import Any
+
+from geometry_msgs.msg import TwistStamped
+
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+
+from lstm_predictor.faults import spoil
+from lstm_predictor.faults.stage import BEFORE, Change, LIMITS, Setting, Stage
+from lstm_predictor.nodes.messages import set_pose, time_message
+from lstm_predictor.paths import default_model
+
+from nav_msgs.msg import Path
+
+from rcl_interfaces.msg import Parameter as ParameterMessage
+from rcl_interfaces.srv import SetParameters
+
+import rclpy
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile
+
+from std_msgs.msg import Header
+
+_MODEL = 'model.pt'
+_TRANSITIONS = (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE,
+                Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP)
+
+
+@dataclass
+class Act:
+    """A fault that has begun."""
+
+    end: Callable[[], None]
+    problem: Callable[[], str] = str  # what else is not as it should be, in words
+    plan_is_off: bool = False  # nobody means the robot to go on along a plan
+
+
+Begin = Callable[[Stage], Act]
+
+
+def nothing(stage: Stage) -> Act:
+    """Do nothing: the stage itself is what is wrong."""
+    return Act(lambda: None)
+
+
+def wire(**changes: Change) -> Begin:
+    """Change messages on their way."""
+    def begin(stage: Stage) -> Act:
+        stage.wires.changes.update(changes)
+        return Act(stage.wires.changes.clear)
+
+    return begin
+
+
+def lossy(share: float) -> Begin:
+    """Lose a share of what goes over each wire."""
+    return wire(**{topic: spoil.losing(share, seed) for seed, topic in enumerate(
+        ('odom', 'imu', 'predicted_path', 'predicted_pose', 'cmd_vel_in'))})
+
+
+def silence(stage: Stage) -> Act:
+    """Let the source fall silent while it asks for motion."""
+    stage.command = None
+
+    def end() -> None:
+        stage.command = BEFORE
+
+    return Act(end)
+
+
+def ask(speed: float, yaw_rate: float) -> Begin:
+    """Ask for more than any robot can."""
+    def begin(stage: Stage) -> Act:
+        stage.command = (speed, yaw_rate)
+
+        def end() -> None:
+            stage.command = BEFORE
+
+        return Act(end)
+
+    return begin
+
+
+def ended(name: str, number: int) -> Begin:
+    """End a process by a signal, and start it again at the end."""
+    def begin(stage: Stage) -> Act:
+        process = stage.nodes.let_go(name, number)
+
+        def problem() -> str:
+            wanted = -number if number == signal.SIGKILL else 0
+            return '' if process.poll() == wanted else f'{name} ended with {process.poll()}'
+
+        def end() -> None:
+            stage.start(name)
+            count = len(stage.record.said)
+            # What follows is counted from when it is there again.
+            stage.wait_for(lambda: any(said.name.startswith(f'{name}:')
+                                       for said in stage.record.said[count:]), 30.0)
+
+        return Act(end, problem, plan_is_off=name == 'replanner')
+
+    return begin
+
+
+def hung(name: str) -> Begin:
+    """Stop a process as if it hung."""
+    def begin(stage: Stage) -> Act:
+        stage.nodes.signal(name, signal.SIGSTOP)
+        return Act(lambda: stage.nodes.signal(name, signal.SIGCONT))
+
+    return begin
+
+
+def clock(jump_ns: int) -> Begin:
+    """Let /clock and every stamp jump, for good."""
+    def begin(stage: Stage) -> Act:
+        stage.clock_ns += jump_ns
+        return Act(lambda: None)
+
+    return begin
+
+
+def reset(stage: Stage) -> Act:
+    """Let time begin anew and put the robot back to where it began, as far as it knows."""
+    stage.clock_ns -= stage.now_ns() - 1_000_000_000
+    stage.moved -= stage.record.odometry[0]
+    return Act(lambda: None)
+
+
+def stop_clock(stage: Stage) -> Act:
+    """Stop /clock, but not the stamps."""
+    stage.clock_runs = False
+
+    def end() -> None:
+        stage.clock_runs = True
+
+    return Act(end)
+
+
+def negative_clock(stage: Stage) -> Act:
+    """Publish a time that is none."""
+    stage.say_time(-1)
+    return Act(lambda: None)
+
+
+def shift(by_ns: int, *topics: str) -> Begin:
+    """Shift the stamps of some topics."""
+    def begin(stage: Stage) -> Act:
+        for topic in topics:
+            stage.wires.shift_ns[topic] = by_ns
+        return Act(stage.wires.shift_ns.clear)
+
+    return begin
+
+
+def zero_stamp(message: Any) -> list[Any]:
+    """Take the stamp away."""
+    message.header.stamp = time_message(0)
+    return [message]
+
+
+def spoilt_path(message: Path) -> list[Path]:
+    """Spoil every pose of a path."""
+    for pose in message.poses:
+        pose.pose.position.x = spoil.NAN
+    return [message]
+
+
+def teleport(x: float) -> Begin:
+    """Move the odometry for good."""
+    def begin(stage: Stage) -> Act:
+        stage.moved += x
+        return Act(lambda: None)
+
+    return begin
+
+
+def deaf_robot(stage: Stage) -> Act:
+    """Add a robot that wants commands kept for it."""
+    return _beside(stage, lambda node: node.create_subscription(
+        TwistStamped, 'cmd_vel', lambda message: None,
+        QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)))
+
+
+def foreign_odometry(stage: Stage) -> Act:
+    """Add somebody who has another idea of what odom is."""
+    return _beside(stage, lambda node: node.create_publisher(Header, 'odom', 10))
+
+
+def second_source(stage: Stage) -> Act:
+    """Add a source of commands that asks for the same."""
+    sender = []
+
+    def make(node: Any) -> None:
+        sender.append(node.create_publisher(TwistStamped, 'cmd_vel_in', 10))
+        sender[0].publish(TwistStamped())
+
+    return _beside(stage, make)
+
+
+def parameter(node: str, name: str, value: Any, accepted: bool) -> Begin:
+    """Set a parameter, which is accepted or not; at the end a good value is set again."""
+    def begin(stage: Stage) -> Act:
+        client = stage.node.create_client(SetParameters, f'{node}/set_parameters')
+        stage.wait_for(client.service_is_ready, 5.0)
+
+        def set_to(new: Any) -> Any:
+            message: ParameterMessage = Parameter(name, value=new).to_parameter_msg()
+            return client.call_async(SetParameters.Request(parameters=[message]))
+
+        answer = set_to(value)
+
+        def end() -> None:
+            if accepted:
+                set_to(LIMITS[name])
+
+        def problem() -> str:
+            if not answer.done():
+                return f'no answer about {name}'
+            result = answer.result().results[0]
+            if result.successful != accepted:
+                return f'{name} was {"refused" if accepted else "accepted"}: {result.reason}'
+            if accepted and abs(stage.record.commands[-1][1]) > value[0] + 1e-6:
+                return f'the new {name} was not kept to'
+            return '' if accepted or name in result.reason else 'the refusal names no parameter'
+
+        return Act(end, problem)
+
+    return begin
+
+
+def transitions(name: str, seed: int) -> Begin:
+    """Ask for transitions in any order, and leave the node active at the end."""
+    def begin(stage: Stage) -> Act:
+        client = stage.node.create_client(ChangeState, f'{name}/change_state')
+        stage.wait_for(client.service_is_ready, 5.0)
+        draws = random.Random(seed)
+
+        def change(identity: int) -> None:
+            answer = client.call_async(ChangeState.Request(transition=Transition(id=identity)))
+            stage.wait_for(answer.done, 5.0)
+
+        change(Transition.TRANSITION_DEACTIVATE)
+        for _ in range(12):
+            change(draws.choice(_TRANSITIONS))
+        change(Transition.TRANSITION_DEACTIVATE)
+
+        def end() -> None:
+            for identity in _TRANSITIONS[:2]:
+                change(identity)
+            stage.node.destroy_client(client)
+
+        return Act(end)
+
+    return begin
+
+
+def own_model(folder: FilePath) -> Setting:
+    """Return the setting in which the predictor has a model file of its own."""
+    return Setting(parameters=(('predictor', 'model_path', str(folder / _MODEL)),))
+
+
+def model_file(what: str, folder: FilePath) -> Begin:
+    """Spoil the model file, and configure the predictor again; the good file at the end."""
+    def begin(stage: Stage) -> Act:
+        client = stage.node.create_client(ChangeState, 'predictor/change_state')
+        stage.wait_for(client.service_is_ready, 5.0)
+        path = folder / _MODEL
+        good = path.read_bytes()
+
+        def change(*identities: int) -> list[bool]:
+            done = []
+            for identity in identities:
+                answer = client.call_async(ChangeState.Request(
+                    transition=Transition(id=identity)))
+                stage.wait_for(answer.done, 20.0)
+                done.append(answer.done() and bool(answer.result().success))
+            return done
+
+        change(Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP)
+        path.unlink()
+        if what == 'truncated':
+            path.write_bytes(good[:len(good) // 2])
+        elif what == 'replaced':
+            path.write_bytes(b'something else')
+        elif what == 'unreadable':
+            path.mkdir()
+        configured = change(Transition.TRANSITION_CONFIGURE)
+
+        def end() -> None:
+            if path.is_dir():
+                path.rmdir()
+            path.write_bytes(good)
+            change(*_TRANSITIONS[:2])
+            stage.node.destroy_client(client)
+
+        return Act(end, lambda: 'it was configured all the same' if configured[0] else '')
+
+    return begin
+
+
+def put_model(folder: FilePath) -> None:
+    """Put the model of the package where `own_model` has it."""
+    (folder / _MODEL).write_bytes(FilePath(default_model()).read_bytes())
+
+
+def busy(stage: Stage) -> Act:
+    """Keep every core busy."""
+    burners = [subprocess.Popen([sys.executable, '-c', 'while True: pass'])
+               for _ in range(os.cpu_count() or 1)]
+
+    def end() -> None:
+        for burner in burners:
+            burner.kill()
+            burner.wait()
+
+    return Act(end)
+
+
+def bad_plan(stage: Stage) -> Act:
+    """Send a plan that leads nowhere, and at the end a good one."""
+    plan = stage.straight_on(2.0)
+    for pose in plan.poses:
+        set_pose(pose.pose, spoil.NAN, 0.0, 0.0)
+    stage.follow(plan)
+    return Act(lambda: stage.follow(stage.straight_on(5.0)), plan_is_off=True)
+
+
+def _beside(stage: Stage, make: Callable[[Any], Any]) -> Act:
+    """Have something made by a node of another process, as the others see it."""
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node('stranger', context=context)
+    make(node)
+
+    def end() -> None:
+        with suppress(Exception):
+            node.destroy_node()
+        context.try_shutdown()
+
+    return Act(end)

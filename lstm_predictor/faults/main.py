@@ -1,0 +1,93 @@
+"""
+Let everything go wrong, one thing at a time, while a simulated robot drives as fast as it may.
+
+The real nodes run as processes; what counts is what the robot is told, how it moves and what
+/diagnostics say, seen from the outside.
+"""
+
+import argparse
+from collections import defaultdict
+from collections.abc import Iterator
+import json
+import logging
+import os
+from pathlib import Path
+import sys
+from tempfile import TemporaryDirectory
+
+from lstm_predictor.cli.arguments import positive_integer
+from lstm_predictor.cli.processes import NodeDied, Nodes, own_domain
+from lstm_predictor.cli.session import session
+from lstm_predictor.faults.act import put_model
+from lstm_predictor.faults.cases import all_faults, Fault
+from lstm_predictor.faults.report import line, markdown, numbers, Result
+from lstm_predictor.faults.run import run
+from lstm_predictor.faults.stage import Setting, Stage
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the bench; return 0 where every fault passes, else 1."""
+    given = _arguments().parse_args(args)
+    # Shared memory of a process that was killed would break the next one.
+    os.environ['FASTDDS_BUILTIN_TRANSPORTS'] = 'UDPv4'
+    logging.captureWarnings(True)
+    try:
+        with TemporaryDirectory() as folder:
+            faults = all_faults(Path(folder))
+            if given.list:
+                print(*(fault.name for fault in faults), sep='\n')
+                return 0
+            chosen = [fault for fault in faults if not given.only
+                      or any(name.lower() in fault.name.lower() for name in given.only)]
+            if not chosen:
+                print(f'error: no fault is called {" or ".join(given.only)}: --list names them '
+                      f'all', file=sys.stderr)
+                return 2
+            results = []
+            for number in range(given.runs):
+                for result in _results(chosen, Path(folder)):
+                    results.append(result)
+                    print(line(result), flush=True)
+        failed = [result for result in results if result.problems]
+        print(f'{len(results) - len(failed)} of {len(results)} passed')
+        if given.json:
+            given.json.parent.mkdir(parents=True, exist_ok=True)
+            given.json.write_text(json.dumps({'faults': numbers(results)}, indent=1))
+        if given.report:
+            given.report.write_text(markdown(results))
+    except (NodeDied, OSError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('\ninterrupted', file=sys.stderr)
+        return 130
+    return 1 if failed else 0
+
+
+def _results(faults: list[Fault], folder: Path) -> Iterator[Result]:
+    """Yield what came of each fault; those of one setting share a stage."""
+    alike: dict[Setting, list[Fault]] = defaultdict(list)
+    for fault in faults:
+        alike[fault.setting].append(fault)
+    for setting, group in alike.items():
+        put_model(folder)
+        with own_domain(), Nodes(folder / 'words') as nodes, session('bench') as source:
+            stage = Stage(source, nodes, setting)
+            for fault in group:
+                yield run(stage, fault)
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='faults', description=__doc__)
+    parser.add_argument('--only', nargs='+', metavar='NAME', default=[],
+                        help='only faults with one of these in their name')
+    parser.add_argument('--runs', type=positive_integer, metavar='N', default=1,
+                        help='how often in a row (default: 1)')
+    parser.add_argument('--json', type=Path, metavar='F', help='file for the numbers')
+    parser.add_argument('--report', type=Path, metavar='F', help='file for the table (Markdown)')
+    parser.add_argument('--list', action='store_true', help='name all faults and end')
+    return parser
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""The fault bench, on real nodes: some faults of each kind, and a chain that is not safe."""
+
+import json
+
+import pytest
+
+pytest.importorskip('rclpy')
+pytest.importorskip('mujoco')
+
+from lstm_predictor.faults import main as bench  # noqa: E402
+from lstm_predictor.faults import soak  # noqa: E402
+from lstm_predictor.faults.cases import all_faults  # noqa: E402
+from lstm_predictor.faults.finite import first_not_finite  # noqa: E402
+from nav_msgs.msg import Path  # noqa: E402
+
+SOME = ('upstream command stops', 'odometry position nan', 'predictor hung', 'replanner killed',
+        'replanner gets SIGTERM', 'odometry teleports')
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """Leave the variables as they were that a bench sets for its nodes."""
+    for name in ('ROS_DOMAIN_ID', 'ROS_AUTOMATIC_DISCOVERY_RANGE', 'FASTDDS_BUILTIN_TRANSPORTS'):
+        monkeypatch.setenv(name, {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}.get(name, ''))
+    monkeypatch.delenv('ROS_DOMAIN_ID')
+
+
+def test_every_fault_has_a_name_of_its_own(tmp_path):
+    names = [fault.name for fault in all_faults(tmp_path)]
+    assert len(names) == len(set(names)) > 50
+
+
+def test_faults_of_each_kind_leave_the_robot_safe(environment, tmp_path, capsys):
+    code = bench.main(['--only', *SOME, '--json', str(tmp_path / 'faults.json'),
+                       '--report', str(tmp_path / 'faults.md')])
+    said = capsys.readouterr().out
+    assert code == 0, said
+    faults = json.loads((tmp_path / 'faults.json').read_text())['faults']
+    assert [fault['name'] for fault in faults if not fault['name'].startswith('on a plan')] and \
+        all(fault['passed'] and fault['largest_share'] <= 1.0 for fault in faults)
+    silent = next(fault for fault in faults if fault['name'] == 'upstream command stops')
+    # It went on for a time, which is what the bench is to see.
+    assert 0.1 < silent['until_safe_s'] <= 0.5 and silent['travelled_m'] > 0.01
+    assert 'cmd_vel_in stopped' in silent['said']
+    page = (tmp_path / 'faults.md').read_text()
+    assert all(f'| {fault["name"]} |' in page for fault in faults)
+
+
+def test_a_fault_that_does_not_exist_is_named(capsys):
+    assert bench.main(['--only', 'nonsense']) == 2
+    assert 'nonsense' in capsys.readouterr().err
+
+
+def test_the_first_number_that_is_not_finite_is_found():
+    from geometry_msgs.msg import PoseStamped
+    path = Path(poses=[PoseStamped(), PoseStamped()])
+    assert first_not_finite(path) == ''
+    path.poses[1].pose.position.y = float('nan')
+    assert first_not_finite(path) == 'poses[1].pose.position.y is nan'
+
+
+@pytest.mark.timeout(400)
+def test_three_minutes_of_random_faults_leave_memory_as_it_was(environment, tmp_path):
+    result = soak.soak(3.0, 2.0, 1, tmp_path / 'words')
+    assert not result.problems()
+    assert result.faults > 10 and result.simulated_hours > 0.05
