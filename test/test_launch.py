@@ -38,6 +38,7 @@ DEFAULTS = {
     'use_sim_time': 'false',
     'model_path': '',
     'autostart': 'true',
+    'command_guard': 'false',
     'log_level': 'info',
     'odom_topic': 'odom',
     'imu_topic': 'imu',
@@ -59,6 +60,7 @@ OTHER_VALUES = {
     'use_sim_time': 'True',
     'model_path': 'other.pt',
     'autostart': 'false',
+    'command_guard': 'true',
     'log_level': 'debug',
     'odom_topic': 'odometry/filtered',
     'imu_topic': 'imu/data',
@@ -259,6 +261,15 @@ def test_the_robot_and_the_predictor_hear_the_replanner(share):
     for words in started.values():
         assert 'cmd_vel:=cmd_vel' in words
     assert 'cmd_vel_in:=cmd_vel_in' in started['replanner']
+
+
+@needs_launch
+def test_the_guard_stands_between_the_replanner_and_the_robot(share):
+    started = command_lines(share / 'launch' / 'bringup.launch.py', command_guard='true',
+                            cmd_vel_out_topic='cmd_vel_robot')
+    assert 'cmd_vel:=cmd_vel_unguarded' in started['replanner']
+    assert 'cmd_vel_in:=cmd_vel_unguarded' in started['command_guard']
+    assert 'cmd_vel:=cmd_vel_robot' in started['command_guard']
 
 
 @needs_launch
