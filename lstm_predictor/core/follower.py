@@ -13,6 +13,7 @@ from lstm_predictor.core.caution import Caution
 from lstm_predictor.core.limiter import Limiter
 from lstm_predictor.core.plan import Plan
 from lstm_predictor.core.pursuit import Pursuit
+from lstm_predictor.core.quantiser import Quantiser
 from lstm_predictor.core.replanner import Output, ReplannerConfig, Target
 from lstm_predictor.core.samples import Odometry
 
@@ -34,6 +35,7 @@ class Follower:
         """Have no plan yet."""
         self.config = config
         self._limiter = Limiter(config)
+        self._quantiser = Quantiser(config.command_quantum, config)
         self._pursuit = pursuit
         self._caution = caution
         self._lost = ''
@@ -41,12 +43,14 @@ class Follower:
 
     def retune(self, config: ReplannerConfig) -> None:
         """Take other limits and ages."""
-        self.config = self._limiter.limits = config
+        self.config = self._limiter.limits = self._quantiser.limits = config
+        self._quantiser.steps = config.command_quantum
 
     def reset(self) -> None:
         """Forget plan and poses, and that anything was sent."""
         self._pursuit.reset()
         self._limiter.reset()
+        self._quantiser.reset()
         self._refused = ''
         self._frame: Array | None = np.zeros(3)
         self._odometry: Odometry | None = None
@@ -93,8 +97,9 @@ class Follower:
         speed, yaw_rate, doing = self._pursuit.command(se2.compose(self._frame, pose), steady)
         share = self._caution.config.min_speed_share if doubt else self._caution.share
         reason = doubt or self._caution.reason
-        return Output(*self._limiter.send(share * speed, share * yaw_rate, steady),
-                      f'{doing}, {reason}' if reason else doing)
+        told = self._limiter.send(share * speed, share * yaw_rate, steady)
+        return Output(
+            *self._quantiser.send(*told), f'{doing}, {reason}' if reason else doing)
 
     def _pose(self, odometry: Odometry, steady: float) -> tuple[Array, str]:
         """Return the pose to steer by (3,) and what speaks against driving fast."""

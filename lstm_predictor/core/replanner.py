@@ -20,7 +20,8 @@ import math
 
 from lstm_predictor.core import se2
 from lstm_predictor.core.gains import Gains
-from lstm_predictor.core.limiter import clamp, Limiter, Limits
+from lstm_predictor.core.limiter import clamp, Limiter, Limits, Triple
+from lstm_predictor.core.quantiser import Quantiser
 from lstm_predictor.core.reference import IdealRobot
 from lstm_predictor.core.samples import BadMessage, Command, Odometry
 from lstm_predictor.core.stream import Stream
@@ -59,6 +60,8 @@ class ReplannerConfig(Limits):
     gain_across: float = 3.0  # yaw rate per speed and position error to the left [rad/m^2]
     gain_yaw: float = 1.0  # yaw rate per heading error [1/s]
     authority: float = 0.3  # largest correction as a share of what is asked for [-]
+    # To whose steps the robot's driver truncates commands; 0: it does not [m/s], [m/s], [rad/s].
+    command_quantum: Triple = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
         """Raise ValueError that names the field and its value."""
@@ -69,6 +72,10 @@ class ReplannerConfig(Limits):
         for name in ('max_dead_time', 'gain_along', 'gain_across', 'gain_yaw'):
             if not 0.0 <= getattr(self, name) < math.inf:
                 raise ValueError(f'{name} must not be negative, is {getattr(self, name)}')
+        if len(self.command_quantum) != 3 or not all(
+                0.0 <= step < math.inf for step in self.command_quantum):
+            raise ValueError(f'command_quantum must be three steps [x, y, yaw rate] of 0 or more, '
+                             f'is {list(self.command_quantum)}')
         if not 0.0 <= self.authority <= 1.0:
             raise ValueError(f'authority must be a share from 0 to 1, is {self.authority}')
 
@@ -120,6 +127,7 @@ class Replanner:
         self._wanted = IdealRobot(self._span_ns)  # does what upstream asks
         self._told = IdealRobot(self._span_ns)  # does what the robot is told
         self._limiter = Limiter(config)
+        self._quantiser = Quantiser(config.command_quantum, config)
         self._dead_times_ns = np.arange(
             0, round(1e9 * config.max_dead_time) + 1, _DEAD_TIME_STEP_NS, dtype=np.int64)
         self.gains = Gains()
@@ -128,7 +136,8 @@ class Replanner:
 
     def retune(self, config: ReplannerConfig) -> None:
         """Take other limits, gains and ages; the dead times stay as they were."""
-        self.config = self._limiter.limits = config
+        self.config = self._limiter.limits = self._quantiser.limits = config
+        self._quantiser.steps = config.command_quantum
 
     def reset(self) -> None:
         """Forget every input and what was sent last."""
@@ -140,6 +149,7 @@ class Replanner:
         self._target: Target | None = None
         self._target_at = -math.inf  # [s] steady
         self._limiter.reset()
+        self._quantiser.reset()
         self._forget_gains()
 
     def set_upstream(self, command: Command, steady: float, share: float = 1.0) -> None:
@@ -244,6 +254,7 @@ class Replanner:
     def _told_to(self, speed: float, yaw_rate: float, reason: str, steady: float) -> Output:
         """Remember what the robot is told, and when by the clock of the odometry."""
         assert self._asked_at is not None
+        speed, yaw_rate = self._quantiser.send(speed, yaw_rate)
         stamp_ns = self._asked_ns + round(1e9 * (steady - self._asked_at))
         if not self._told.known(np.array([stamp_ns])).any():
             self._told.ask(Command(stamp_ns - self._span_ns // 2, 0.0, 0.0))  # it stood

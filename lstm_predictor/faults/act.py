@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from typing import Any
 
 from geometry_msgs.msg import TwistStamped
@@ -103,10 +104,13 @@ def ended(name: str, number: int) -> Begin:
 
         def end() -> None:
             stage.start(name)
-            count = len(stage.record.said)
-            # What follows is counted from when it is there again.
-            stage.wait_for(lambda: any(said.name.startswith(f'{name}:')
-                                       for said in stage.record.said[count:]), 30.0)
+            started = time.monotonic()
+            topic = 'odom' if name == 'predictor' or stage.setting.mode != 'compensate' \
+                and name == 'replanner' else 'cmd_vel_in'
+            # What follows is counted from when it is there again and hears something.
+            stage.wait_for(lambda: any(
+                said.at > started and said.message.startswith(f'{topic} arrives')
+                for said in stage.record.said if said.name == f'{name}: {topic}'), 30.0)
 
         return Act(end, problem, plan_is_off=name == 'replanner')
 

@@ -19,7 +19,8 @@ replanner's authority of 30 %, what the source asked for a moment ago; a command
 counts from when it was asked for last. On a plan the replanner is the source. *Travelled* is how
 far the robot went meanwhile.
 *Largest* is the largest command as a share of its limit, *recovered* the time from the fault's
-end until the robot does again what it is asked. Each number is the worst of the runs.
+end until the robot does again what it is asked; a process that was ended is started again, and
+the fault's end is when it hears its input. Each number is the worst of the runs.
 
 | Fault | Safe after [s] | Travelled [m] | Largest [%] | Recovered [s] | Said | Passed |
 |---|---:|---:|---:|---:|---|---:|

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from lstm_predictor.core import se2
 from lstm_predictor.core.artifact import Artifact
+from lstm_predictor.core.limiter import Triple
 from lstm_predictor.core.mppi import Mppi, MppiConfig, MppiLaw
 from lstm_predictor.core.plan import Plan
 from lstm_predictor.core.predictor import PredictorConfig
@@ -102,7 +103,8 @@ def drive(case: Case, artifact: Artifact, before: float = 0.0) -> Drive:
     start = beside_the_start(case.seed)
     steering = steering_of(case.method, config, case.seed, artifact)
     corrects = case.method == 'lstm_compensated' and case.source != 'mppi'
-    replanner = Replanner(ReplannerConfig()) if corrects else None
+    replanner = Replanner(ReplannerConfig(command_quantum=quantum_of(config))) \
+        if corrects else None
     if before > 0.0:
         driver = Smooth(np.random.default_rng([case.seed, 3]), SPEED, 1.0)
         while robot.time_ns < 1e9 * before:
@@ -160,6 +162,11 @@ def pass_period(robot: Robot, steering: Raw, speed: float, yaw_rate: float) -> N
         heard = sample(reading)
         if heard is not None:
             steering.hear(heard._replace(stamp_ns=START_NS + heard.stamp_ns))
+
+
+def quantum_of(config: RobotConfig) -> Triple:
+    """Return the steps to which a robot's driver truncates, as its user knows them."""
+    return config.command_quantum, 0.0, config.command_quantum
 
 
 def mppi_law(seed: int) -> MppiLaw:

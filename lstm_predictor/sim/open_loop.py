@@ -14,7 +14,8 @@ from lstm_predictor.core.artifact import Artifact
 from lstm_predictor.core.predictor import PredictorConfig
 from lstm_predictor.core.replanner import Replanner, ReplannerConfig
 from lstm_predictor.core.samples import Command
-from lstm_predictor.sim.closed_loop import ICE, pass_period, PERIOD_NS, replanned, ROBOTS
+from lstm_predictor.sim.closed_loop import (
+    ICE, pass_period, PERIOD_NS, quantum_of, replanned, ROBOTS)
 from lstm_predictor.sim.drivers import Driver, Ramps, Smooth, StopAndGo
 from lstm_predictor.sim.robot import Robot
 from lstm_predictor.sim.robot_config import RobotConfig
@@ -56,6 +57,7 @@ def play(name: str, method: str, seed: int, artifact: Artifact,
          config: ReplannerConfig = ReplannerConfig()) -> Played:
     """Return one run; `method` is raw, or lstm for the commands through the replanner."""
     robot = Robot(robot_of(name, seed), seed)
+    config = replace(config, command_quantum=quantum_of(robot.config))
     driver = joystick(seed)
     learned = Learned(artifact, PredictorConfig()) if method == 'lstm' else Raw()
     replanner = Replanner(config)
