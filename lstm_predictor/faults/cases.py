@@ -135,16 +135,19 @@ def _traffic() -> Iterator[Fault]:
     yield Fault('50 % of all messages lost', act.lossy(0.5), None)
     yield Fault('odometry in bursts of 0.4 s', lambda stage: act.wire(
         odom=spoil.bursts(0.4), imu=spoil.bursts(0.4))(stage), None)
-    yield Fault('IMU at ten times its rate', act.wire(
-        imu=spoil.multiplied(10, 0.02)), None)
+    yield Fault('IMU at 2 kHz', act.wire(
+        imu=spoil.multiplied(40, 0.02)), None)
 
 
 def _robots() -> Iterator[Fault]:
     yield Fault('odometry teleports 5 m', act.teleport(5.0),
                 ('predictor: odom', WARN, r'its pose is 5\.\d\d m from the one before'))
-    yield Fault('robot lifted', act.wire(imu=spoil.setting('angular_velocity.z', 0.0)), None)
+    yield Fault('robot lifted', act.wire(imu=spoil.setting('angular_velocity.z', 0.0)), (
+        'predictor: motion', WARN, r'odom turns by -?0\.\d+ rad/s, the IMU by -?0\.00 rad/s'),
+        seconds=4.0)
     yield Fault('robot blocked', lambda stage: act.wire(
-        odom=spoil.frozen(stage), imu=spoil.setting('angular_velocity.z', 0.0))(stage), None)
+        odom=spoil.frozen(stage), imu=spoil.setting('angular_velocity.z', 0.0))(stage), (
+            'predictor: motion', WARN, 'told to move at .* odom says that it stands'), seconds=4.0)
 
 
 def _network() -> Iterator[Fault]:

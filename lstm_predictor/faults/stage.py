@@ -7,7 +7,7 @@ commands is here as well.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 import math
 import time
@@ -50,7 +50,7 @@ _NODES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     'command_guard': (('cmd_vel_in:=cmd_vel_replanned',), {'diagnostics_period': 0.2, **LIMITS}),
 }
 
-Change = Callable[[Any], 'list[Any]']  # of a message into those that are sent in its place
+Change = Callable[[Any], Iterable[Any]]  # of a message into those that are sent in its place
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseWithCovarianceStamped
 
 from lstm_predictor.core import artifact, samples
+from lstm_predictor.core.plausibility import contradiction
 from lstm_predictor.core.prediction import Prediction
 from lstm_predictor.core.predictor import Predictor, PredictorConfig
 from lstm_predictor.core.supervisor import Supervisor, SupervisorConfig
@@ -209,13 +210,20 @@ class PredictorNode(ManagedNode):
         prediction = self._prediction_status(now)
         self._diagnostics.publish([
             *(topic.status(now) for topic in self._inputs.values()), self._model_status(),
-            self._timing.status(self._seconds, self._period), prediction], prediction.message)
+            self._timing.status(self._seconds, self._period), self._motion_status(), prediction],
+            prediction.message)
 
     def _model_status(self) -> DiagnosticStatus:
         if self._last is not None and not self._last.is_finite():
             return health.status(health.ERROR, 'model',
                                  'the model gave a value that is not finite', self._model)
         return health.status(health.OK, 'model', f'{self._model["file"]} is loaded', self._model)
+
+    def _motion_status(self) -> DiagnosticStatus:
+        rows = self._predictor.observer.rows
+        wrong = '' if rows is None else contradiction(rows[0], self._period)
+        return health.status(health.WARN if wrong else health.OK, 'motion',
+                             wrong or 'the robot moves as it is told', {})
 
     def _prediction_status(self, now: float) -> DiagnosticStatus:
         level, text = self._prediction_health(now)
