@@ -44,6 +44,19 @@ def test_silence_holds_the_last_command_for_ever():
     assert result.until_safe == pytest.approx(END - BEGIN, abs=0.02)
 
 
+def test_nothing_is_said_of_times_in_which_the_bench_was_asleep():
+    record = Record()
+    for at in np.arange(8.0, LAST, 0.05):
+        record.commands.append((at, *ASKED))
+        if not BEGIN + 1.0 < at < BEGIN + 2.0:
+            record.asked.append((at, *ASKED))
+            record.awake.append(at)
+    meant = np.array(record.asked)
+    assert measure(record, BOUNDS, BEGIN, END, LAST, meant).until_safe == 0.0
+    record.awake = list(np.arange(8.0, LAST, 0.05))
+    assert measure(record, BOUNDS, BEGIN, END, LAST, meant).until_safe > 0.9
+
+
 def test_a_command_in_the_other_direction_is_not_what_was_asked():
     result = measured(lambda at: ASKED if not BEGIN <= at < BEGIN + 0.5 else (-0.2, 0.5))
     assert result.until_safe == pytest.approx(0.5, abs=0.07)

@@ -30,11 +30,11 @@ def test_every_fault_has_a_name_of_its_own(tmp_path):
     assert len(names) == len(set(names)) > 50
 
 
-def test_faults_of_each_kind_leave_the_robot_safe(environment, tmp_path, capsys):
+def test_faults_of_each_kind_leave_the_robot_safe(environment, tmp_path, capfd):
     code = bench.main(['--only', *SOME, '--json', str(tmp_path / 'faults.json'),
                        '--report', str(tmp_path / 'faults.md')])
-    said = capsys.readouterr().out
-    assert code == 0, said
+    said, errors = capfd.readouterr()
+    assert code == 0, said + errors
     faults = json.loads((tmp_path / 'faults.json').read_text())['faults']
     assert [fault['name'] for fault in faults if not fault['name'].startswith('on a plan')] and \
         all(fault['passed'] and fault['largest_share'] <= 1.0 for fault in faults)

@@ -42,11 +42,13 @@ class Session:
 def session(name: str) -> Iterator[Session]:
     """Yield a node that is gone with the block; Ctrl-C is a KeyboardInterrupt as ever."""
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-    node = rclpy.create_node(name)
-    executor = lifecycle.make_executor()
-    executor.add_node(node)
     try:
-        yield Session(node, executor)
+        node = rclpy.create_node(name)
+        executor = lifecycle.make_executor()
+        executor.add_node(node)
+        try:
+            yield Session(node, executor)
+        finally:
+            node.destroy_node()
     finally:
-        node.destroy_node()
         rclpy.try_shutdown()

@@ -38,6 +38,11 @@ _TRANSITIONS = (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE,
                 Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP)
 
 
+# The diagnostics that say of a node that it hears, or is heard by the next one.
+_NEXT = {'predictor': 'replanner: predicted_path', 'replanner': 'command_guard: cmd_vel_in',
+         'command_guard': 'command_guard: cmd_vel_in'}
+
+
 @dataclass
 class Act:
     """A fault that has begun."""
@@ -105,12 +110,10 @@ def ended(name: str, number: int) -> Begin:
         def end() -> None:
             stage.start(name)
             started = time.monotonic()
-            topic = 'odom' if name == 'predictor' or stage.setting.mode != 'compensate' \
-                and name == 'replanner' else 'cmd_vel_in'
-            # What follows is counted from when it is there again and hears something.
+            # What follows is counted from when it is connected again, at both ends.
             stage.wait_for(lambda: any(
-                said.at > started and said.message.startswith(f'{topic} arrives')
-                for said in stage.record.said if said.name == f'{name}: {topic}'), 30.0)
+                said.at > started and 'arrives' in said.message
+                for said in stage.record.said if said.name == _NEXT[name]), 30.0)
 
         return Act(end, problem, plan_is_off=name == 'replanner')
 

@@ -48,7 +48,7 @@ def measure(record: Record, bounds: Bounds, begin: float, end: float, last: floa
     the source, or, on a plan, the limits whenever there was odometry.
     """
     told = np.array(record.commands).reshape(-1, 3)
-    first, until_safe = _unsafe(told, meant, begin, end, bounds)
+    first, until_safe = _unsafe(told, meant, begin, end, bounds, _asleep(record.awake))
     during = told[(told[:, 0] >= begin) & (told[:, 0] <= last)]
     limits = np.array([bounds.speed, bounds.yaw_rate])
     largest = float((np.abs(during[:, 1:]) / limits).max()) if len(during) else 0.0
@@ -57,17 +57,24 @@ def measure(record: Record, bounds: Bounds, begin: float, end: float, last: floa
                     _largest_jump(told, bounds, end, last))
 
 
-def _unsafe(told: Array, meant: Array, begin: float, end: float,
-            bounds: Bounds) -> tuple[float, float]:
+def _asleep(awake: list[float]) -> list[tuple[float, float]]:
+    """Return the times [s] in which the bench itself, and the source in it, was not running."""
+    return [(before, after + FRESH) for before, after in zip(awake, awake[1:])
+            if after - before > FRESH]
+
+
+def _unsafe(told: Array, meant: Array, begin: float, end: float, bounds: Bounds,
+            asleep: list[tuple[float, float]]) -> tuple[float, float]:
     """
     Return when the longest time began in which nobody meant what the robot did, and its length.
 
-    A command that is only held too long counts from when it was meant last.
+    A command that is only held too long counts from when it was meant last. Of the times in which
+    the bench was asleep nothing is known.
     """
     longest, stretch, before = (begin, 0.0), None, _held(told, begin)
     for at in np.arange(begin, end, STEP):
         held = _held(told, at)
-        if _is_safe(held, meant, at, bounds):
+        if _is_safe(held, meant, at, bounds) or any(a <= at <= b for a, b in asleep):
             stretch = None
         else:
             if stretch is None:

@@ -30,6 +30,7 @@ class Record:
     odometry: tuple[float, float, float] = (0.0, 0.0, 0.0)  # newest [m], [m], [rad]
     odometry_at: list[float] = field(default_factory=list)  # when it was passed on
     predictions: int = 0  # paths that were heard
+    awake: list[float] = field(default_factory=list)  # when the bench looked at what came
 
     def take_odometry(self, message: Any) -> None:
         """Take what the robot says of its place."""
@@ -67,6 +68,6 @@ class Record:
     def clear(self) -> None:
         """Forget everything but where the robot is."""
         for seen in (self.asked, self.commands, self.truth, self.said, self.not_finite,
-                     self.odometry_at):
+                     self.odometry_at, self.awake):
             seen.clear()
         self.predictions = 0

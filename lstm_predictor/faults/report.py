@@ -20,7 +20,7 @@ counts from when it was asked for last. On a plan the replanner is the source. *
 far the robot went meanwhile.
 *Largest* is the largest command as a share of its limit, *recovered* the time from the fault's
 end until the robot does again what it is asked; a process that was ended is started again, and
-the fault's end is when it hears its input. Each number is the worst of the runs.
+the fault's end is when it is connected at both ends. Each number is the worst of the runs.
 
 | Fault | Safe after [s] | Travelled [m] | Largest [%] | Recovered [s] | Said | Passed |
 |---|---:|---:|---:|---:|---|---:|

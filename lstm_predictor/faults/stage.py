@@ -180,6 +180,7 @@ class Stage:
         now = time.monotonic()
         self._session.wait(min(0.01, self._next_at - now))
         now = time.monotonic()
+        self.record.awake.append(now)
         if self.clock_runs:
             self.say_time(self.now_ns())
         if now >= self._next_at:
