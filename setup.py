@@ -19,7 +19,7 @@ setup(
     ],
     install_requires=['setuptools'],
     # `tests_require` is ignored by new setuptools, and colcon then runs no test at all.
-    extras_require={'test': ['pytest', 'pytest-timeout', 'hypothesis']},
+    extras_require={'test': ['pytest', 'pytest-timeout', 'hypothesis', 'selenium']},
     zip_safe=False,
     maintainer='lstm_predictor maintainers',
     maintainer_email='maintainers@lstm-predictor.invalid',
@@ -35,6 +35,7 @@ setup(
             'replay = lstm_predictor.start:replay',
             'train = lstm_predictor.start:train',
             'evaluate = lstm_predictor.start:evaluate',
+            'view = lstm_predictor.start:view',
             'closed-loop = lstm_predictor.start:closed_loop',
             'faults = lstm_predictor.start:faults',
             'soak = lstm_predictor.start:soak',

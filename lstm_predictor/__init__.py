@@ -8,7 +8,8 @@ The map::
     bags      rosbag2 recordings in and out
     sim       a TurtleBot3 in MuJoCo, its drivers and courses
     learning  fleet and recordings to windows to weights to model file, and how it scores
-    cli       the command lines: demo, replay, train, evaluate
+    view      a recording as one HTML page
+    cli       the command lines: demo, replay, train, evaluate, view
     paths     where the files of the package lie
     start     the executables
 

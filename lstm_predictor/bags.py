@@ -75,7 +75,7 @@ class Recording:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise BagError(f'{path} is no rosbag2 recording ({reason})') from None
         types = {c.topic: c.msgtype for c in self._reader.connections}
-        if types.get(topics.odom) != _ODOMETRY or not self._count(topics.odom):
+        if types.get(topics.odom) != _ODOMETRY or not self.count(topics.odom):
             self._reader.close()
             raise BagError(f'recording {path} has no {_ODOMETRY} on {topics.odom}; it has '
                            + (', '.join(sorted(types)) or 'no topic at all'))
@@ -92,6 +92,10 @@ class Recording:
         """Time between the first and the last message [s]."""
         return float(1e-9 * self._reader.duration)
 
+    def count(self, topic: str) -> int:
+        """Return how many messages there are on a topic."""
+        return sum(c.msgcount for c in self._reader.connections if c.topic == topic)
+
     def types(self) -> dict[str, str]:
         """Return the message types of the topics that the predictor hears, by topic."""
         return {c.topic: c.msgtype for c in self._reader.connections if self._is_heard(c)}
@@ -106,18 +110,26 @@ class Recording:
 
     def readings(self) -> Iterator[Odometry | Imu | Command]:
         """Yield the readings on the odometry's clock; bad messages are counted in `refused`."""
-        offset = ClockOffset()
         self.refused = {}
+        for message, reading in self.heard():
+            if isinstance(reading, samples.BadMessage):
+                reason = f'{message.topic}: {reading}'
+                self.refused[reason] = self.refused.get(reason, 0) + 1
+            else:
+                yield reading
+
+    def heard(self) -> Iterator[tuple[Message, Odometry | Imu | Command | samples.BadMessage]]:
+        """Yield each message with its reading on the odometry's clock, or why there is none."""
+        offset = ClockOffset()
         for message in self.messages():
             try:
                 reading = self._reading(message, offset)
             except samples.BadMessage as error:
-                reason = f'{message.topic}: {error}'
-                self.refused[reason] = self.refused.get(reason, 0) + 1
+                yield message, error
                 continue
             if isinstance(reading, Odometry):
                 offset.add(message.receive_ns, reading.stamp_ns)
-            yield reading
+            yield message, reading
 
     def poses(self, topic: str) -> list[Odometry]:
         """
@@ -157,9 +169,6 @@ class Recording:
         return (connection.topic, connection.msgtype) in (
             (self.topics.odom, _ODOMETRY), (self.topics.imu, _IMU),
             *((self.topics.cmd_vel, name) for name in _COMMANDS))
-
-    def _count(self, topic: str) -> int:
-        return sum(c.msgcount for c in self._reader.connections if c.topic == topic)
 
 
 def limits_of(readings: Iterable[Odometry | Imu | Command]) -> tuple[float, float]:

@@ -51,6 +51,11 @@ def evaluate() -> int:
     return _run('cli.evaluate', interrupted=130)
 
 
+def view() -> int:
+    """Show a recording as one HTML page."""
+    return _run('cli.view', interrupted=130)
+
+
 def closed_loop() -> int:
     """Drive simulated robots around courses, with and without prediction."""
     return _run('cli.closed_loop', interrupted=130)

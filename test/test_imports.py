@@ -16,7 +16,8 @@ MAY_IMPORT = {
     'sim': {'core', 'bags'},
     'learning': {'core', 'bags', 'sim'},
     'nodes': {'core', 'bags', 'sim', 'paths'},
-    'cli': {'core', 'bags', 'sim', 'learning', 'nodes', 'paths'},
+    'view': {'core', 'bags', 'learning'},
+    'cli': {'core', 'bags', 'sim', 'learning', 'nodes', 'view', 'paths'},
     'faults': {'core', 'nodes', 'cli', 'paths'},
     'paths': set(),
     'start': set(),  # by name, once it is known which
@@ -30,6 +31,7 @@ ONLY_IN = {
     'pytorch_lightning': {'learning'},
     'scipy': {'learning'},
     'matplotlib': {'learning'},
+    'plotly': {'view'},
     'ament_index_python': {'paths'},
 }
 

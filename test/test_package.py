@@ -18,6 +18,7 @@ ROSDEP_KEY = {
     'matplotlib': 'python3-matplotlib',
     'mujoco': None,
     'numpy': 'python3-numpy',
+    'plotly': None,
     'pytorch_lightning': None,
     'rosbags': None,
     'scipy': 'python3-scipy',

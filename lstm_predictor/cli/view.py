@@ -1,0 +1,76 @@
+"""Show a recording as one HTML page: the drive, the predictions, their errors and what failed."""
+
+import argparse
+import json
+from pathlib import Path
+import sys
+
+from lstm_predictor.bags import BagError, folder_of, limits_of, Recording
+from lstm_predictor.cli.arguments import add_topics, positive, topics_of
+from lstm_predictor.core.artifact import ModelFileError
+from lstm_predictor.paths import default_model
+from lstm_predictor.view.recorded import has_predictions, recorded
+from lstm_predictor.view.review import Review
+
+
+def main(args: list[str] | None = None) -> int:
+    """Write the page; return the exit code."""
+    given = _arguments().parse_args(args)
+    try:
+        from lstm_predictor.view.page import page, sentence
+        review = look(given)
+        text, numbers = page(review)
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        given.out.write_text(text, encoding='utf-8')
+        if given.json is not None:
+            given.json.write_text(json.dumps(numbers, indent=1))
+    except ModuleNotFoundError as error:
+        if error.name is None or not error.name.startswith('plotly'):
+            raise
+        print('error: the page needs plotly, which is not there: pip install plotly',
+              file=sys.stderr)
+        return 1
+    except (BagError, ModelFileError, OSError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('\ninterrupted', file=sys.stderr)
+        return 130
+    print(sentence(numbers))
+    print(f'wrote {given.out}, {1e-6 * len(text.encode()):.1f} MB: open it in a browser')
+    return 0
+
+
+def look(given: argparse.Namespace) -> Review:
+    """Return what the nodes said, or what the predictor says now where they were not recorded."""
+    with Recording(folder_of(given.bag), topics_of(given)) as recording:
+        if given.model is None and has_predictions(recording):
+            review = recorded(recording)
+        else:
+            from lstm_predictor.cli.models import model_once
+            from lstm_predictor.view.offline import offline
+            model = model_once(given.model or Path(default_model()))
+            seen = limits_of(recording.readings())
+            review = offline(recording, model, (given.max_speed or seen[0],
+                                                given.max_yaw_rate or seen[1]))
+    if len(review.odometry.odometry) < 2:
+        raise BagError(f'recording {given.bag} has no odometry that can be used')
+    return review
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='view', description=__doc__)
+    parser.add_argument('bag', type=Path, metavar='BAG', help='rosbag2 folder')
+    parser.add_argument('--out', type=Path, default=Path('out/view.html'), help='the page')
+    parser.add_argument('--json', type=Path, help='also write the numbers to this file')
+    parser.add_argument('--model', type=Path,
+                        help='predict with this model now, whatever was predicted then')
+    parser.add_argument('--max-speed', type=positive,
+                        help='of the robot [m/s]; default: the largest in the recording')
+    parser.add_argument('--max-yaw-rate', type=positive, help='of the robot [rad/s]; likewise')
+    add_topics(parser)
+    return parser
+
+
+if __name__ == '__main__':
+    sys.exit(main())

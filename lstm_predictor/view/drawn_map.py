@@ -1,0 +1,75 @@
+"""The map of a page: the drive, some predictions along it, and their error regions."""
+
+from lstm_predictor.core.ellipse import ellipse, outline
+from lstm_predictor.view.lines import lift, short
+from lstm_predictor.view.review import Forecast, Review
+from lstm_predictor.view.thin import spread, thin
+
+import plotly.graph_objects as go
+
+_POINTS = 3000  # of the drive at most
+_FANS = 60  # predictions at most
+_APART = 1.0  # of them at least [s]
+ROBOT = 'robot at the pointer'  # the mark that follows the pointer
+
+
+def on_map(review: Review) -> list[go.Scatter]:
+    """Return what the map shows."""
+    stream = review.odometry.odometry
+    turned = stream.values[:, 0] + stream.values[:, 1]
+    kept = thin(turned, _POINTS)
+    times = review.seconds(stream.times[kept])
+    x, y = stream.values[kept, 0], stream.values[kept, 1]
+    forecasts = shown(review)
+    return [
+        go.Scatter(
+            x=short(x), y=short(y), name='driven', mode='lines',
+            line={'color': '#333333', 'width': 2.5}, customdata=short(times, 3),
+            hovertemplate='driven: %{x:.3f} m, %{y:.3f} m at %{customdata:.2f} s<extra></extra>'),
+        _fans(review, forecasts),
+        _ellipses(review, forecasts),
+        go.Scatter(
+            x=short(x[:1]), y=short(y[:1]), name=ROBOT, mode='markers', hoverinfo='skip',
+            showlegend=False, marker={'size': 13, 'color': '#d7301f',
+                                      'line': {'color': 'white', 'width': 2}})]
+
+
+def shown(review: Review) -> list[Forecast]:
+    """Return the predictions that the map has, evenly spread over the time."""
+    times = review.seconds(forecast.anchor_ns for forecast in review.forecasts)
+    return [review.forecasts[i] for i in spread(times, _FANS, _APART)]
+
+
+def _fans(review: Review, forecasts: list[Forecast]) -> go.Scatter:
+    x, y, texts = [], [], []
+    for forecast in forecasts:
+        made, = review.seconds([forecast.anchor_ns])
+        steps = slice(1, None, 2)  # every other one, the last among them
+        for stamp_ns, pose in zip(forecast.stamps_ns[steps], forecast.poses[steps].tolist()):
+            ahead = 1e-9 * float(stamp_ns - forecast.anchor_ns)
+            x.append(pose[0])
+            y.append(pose[1])
+            texts.append(f'predicted at {made:.2f} s, {ahead:.2f} s ahead:'
+                         f'<br>{pose[0]:.3f} m, {pose[1]:.3f} m')
+        lift(x, y, texts)
+    return go.Scatter(
+        x=short(x), y=short(y), text=texts, name='predicted', mode='lines',
+        line={'color': '#2c7fb8', 'width': 1.3}, hovertemplate='%{text}<extra></extra>')
+
+
+def _ellipses(review: Review, forecasts: list[Forecast]) -> go.Scatter:
+    x, y, texts = [], [], []
+    for forecast in forecasts:
+        for region in forecast.regions:
+            major, minor, _ = ellipse(region.covariance)
+            ahead = 1e-9 * (region.stamp_ns - forecast.anchor_ns)
+            line = outline(region.pose, region.covariance)
+            x.extend(line[:, 0].tolist())
+            y.extend(line[:, 1].tolist())
+            texts.extend([f'90 % region {ahead:.2f} s ahead:<br>half axes {1e3 * major:.1f} mm '
+                          f'and {1e3 * minor:.1f} mm'] * len(line))
+            lift(x, y, texts)
+    return go.Scatter(
+        x=short(x, 5), y=short(y, 5), text=texts, name='90 % regions', mode='lines',
+        fill='toself', fillcolor='rgba(44,127,184,0.15)', hoveron='points',
+        line={'color': '#7fb3d5', 'width': 1.0}, hovertemplate='%{text}<extra></extra>')
