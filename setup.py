@@ -14,7 +14,9 @@ setup(
         ('share/ament_index/resource_index/packages', [f'resource/{package_name}']),
         (share, ['package.xml']),
         (f'{share}/launch', glob('launch/*.launch.py')),
-        (f'{share}/config', glob('config/*.yaml') + glob('config/*.xml')),
+        (f'{share}/config', [file for kind in ('yaml', 'xml', 'json')
+                             for file in glob(f'config/*.{kind}')]),
+        (f'{share}/config/rviz', glob('config/rviz/*.rviz')),
         (f'{share}/models', glob('models/*')),
     ],
     install_requires=['setuptools'],

@@ -96,6 +96,8 @@ def test_colcon_installs_what_ros2_looks_for(workspace):
     ('launch', '*.launch.py', 'share/lstm_predictor/launch'),
     ('config', '*.yaml', 'share/lstm_predictor/config'),
     ('config', '*.xml', 'share/lstm_predictor/config'),
+    ('config', '*.json', 'share/lstm_predictor/config'),
+    ('config/rviz', '*.rviz', 'share/lstm_predictor/config/rviz'),
     ('models', '*', 'share/lstm_predictor/models'),
     ('lstm_predictor', '**/*.py', 'lib/python3*/site-packages/lstm_predictor'),
     ('lstm_predictor', '**/*.xml', 'lib/python3*/site-packages/lstm_predictor'),

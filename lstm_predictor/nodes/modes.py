@@ -43,12 +43,15 @@ class Mode:
             inputs[topic] = health.Input(topic, (kind,), stopped=health.WARN)
         self.inputs = inputs
         self.timing = Timing(node)
+        self.asked: samples.Command | None = None  # by who is upstream, where there is one
+        self.body_frame = ''  # of the robot, as the odometry calls it
         node.hear(Odometry, 'odom', self._on_odometry, BEST_EFFORT)
         node.hear(PoseWithCovarianceStamped, 'predicted_pose', self._on_pose, BEST_EFFORT)
 
     def start(self) -> None:
         """Start with nothing heard."""
         self.timing.forget()
+        self.asked = None
         self.caution.reset()
 
     def retune(self, configs: dict[type, Any]) -> None:
@@ -81,6 +84,7 @@ class Mode:
         odometry = self.node.read('odom', samples.read_odometry, message)
         if odometry is not None:
             self.timing.add_odometry(odometry.stamp_ns)
+            self.body_frame = message.child_frame_id
             self.take_odometry(odometry)
 
     def _on_pose(self, message: PoseWithCovarianceStamped) -> None:
@@ -144,6 +148,7 @@ class Compensate(Mode):
         command = self.node.read('cmd_vel_in', samples.read_command, message, 0)
         if command is None:
             return
+        self.asked = command
         # Its stamp may be of another machine; what counts is when it was heard, by the clock of
         # the odometry that it is compared with.
         self._replanner.set_upstream(

@@ -19,6 +19,7 @@ from lstm_predictor.nodes import health, messages, parameters
 from lstm_predictor.nodes.commands import BEST_EFFORT, COMMANDS, CommandSubscription
 from lstm_predictor.nodes.lifecycle import run
 from lstm_predictor.nodes.managed import ManagedNode
+from lstm_predictor.nodes.markers import Markers, region_markers
 from lstm_predictor.nodes.timing import Timing
 from lstm_predictor.paths import default_model
 
@@ -92,6 +93,7 @@ class PredictorNode(ManagedNode):
         self._path = self.offer(Path, 'predicted_path')
         self._pose = self.offer(PoseWithCovarianceStamped, 'predicted_pose')
         self._odom = self.offer(Odometry, 'predicted_odom')
+        self._markers = Markers(self, 'predicted_markers')
         self._transforms = transform_broadcaster(self) if self._config.publish_tf else None
         self._diagnostics = health.Diagnostics(self)
         self.hear(Odometry, 'odom', self._on_odometry, BEST_EFFORT)
@@ -184,6 +186,7 @@ class PredictorNode(ManagedNode):
         step = prediction.at(self._horizon(prediction))
         self._pose.publish(messages.pose_message(step, frame_id))
         self._odom.publish(messages.odometry_message(step, frame_id, child_frame_id))
+        self._markers.show(lambda: region_markers(prediction, frame_id))
         if self._transforms is not None:
             self._transforms.sendTransform(messages.transform_message(
                 prediction, step, frame_id, self._config.predicted_frame))

@@ -17,6 +17,7 @@ from lstm_predictor.nodes import health, parameters
 from lstm_predictor.nodes.commands import CommandPublisher, refuse_a_loop
 from lstm_predictor.nodes.lifecycle import run
 from lstm_predictor.nodes.managed import ManagedNode
+from lstm_predictor.nodes.markers import command_markers, Markers
 from lstm_predictor.nodes.modes import mode_of
 
 _LIVE = (ReplannerConfig, CautionConfig, PursuitConfig)  # can be changed while driving
@@ -71,6 +72,7 @@ class ReplannerNode(ManagedNode):
         self._command = CommandPublisher(self, 'cmd_vel')
         self._unheard = ''  # why those who hear cmd_vel get nothing
         self.keep(self._command.destroy)
+        self._markers = Markers(self, 'command_markers')
         self._diagnostics = health.Diagnostics(self)
         self.every(1.0 / self._config.control_frequency, self.send_if_due)
         self.every(self._config.diagnostics_period, self._report)
@@ -118,6 +120,17 @@ class ReplannerNode(ManagedNode):
         self._seconds = time.monotonic() - self._sent_at
         if self._last.reason not in _IDLING:
             self._command.publish(self._last.speed, self._last.yaw_rate)
+            self._markers.show(self._arrows)
+
+    def _arrows(self) -> list[Any]:
+        """Return what was asked for and what is sent, as arrows from the robot."""
+        if not self._mode.body_frame:  # nobody said where that is
+            return []
+        sent = {'sent': (self._last.speed, self._last.yaw_rate)}
+        asked = self._mode.asked
+        return command_markers(
+            {'asked': (asked.speed, asked.yaw_rate), **sent} if asked else sent,
+            self._mode.body_frame)
 
     def _look(self) -> None:
         for topic in self._inputs.values():
