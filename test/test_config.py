@@ -44,6 +44,15 @@ def test_bringup_holds_every_default_of_its_nodes():
 
 
 @pytest.mark.ros
+def test_the_page_of_parameters_is_what_the_dataclasses_say():
+    pytest.importorskip('rclpy')
+    from lstm_predictor.core.replanner import ReplannerConfig
+    from lstm_predictor.nodes.parameters_table import meaning, page
+    assert (CONFIG.parent / 'docs' / 'parameters.md').read_text() == page()
+    assert meaning(ReplannerConfig, 'max_accel') == 'away from zero [m/s^2], [m/s^2], [rad/s^2]'
+
+
+@pytest.mark.ros
 def test_simulation_holds_every_default_of_the_robot():
     pytest.importorskip('rclpy')
     pytest.importorskip('mujoco')

@@ -31,6 +31,10 @@ class GuardNodeConfig:
                 raise ValueError(f'{name} must be positive and finite, is {getattr(self, name)}')
 
 
+TYPES = (GuardNodeConfig, GuardConfig)
+LIVE = parameters.names(GuardConfig)  # parameters that can be changed while driving
+
+
 class CommandGuard(ManagedNode):
     """
     Stops the robot when whoever commands it dies hard.
@@ -42,9 +46,8 @@ class CommandGuard(ManagedNode):
     def __init__(self, **options: Any) -> None:
         """Declare the parameters; ValueError names one that is wrong."""
         super().__init__('command_guard', **options)
-        types = (GuardNodeConfig, GuardConfig)
-        parameters.declare(self, *types)
-        parameters.watch(self, types, parameters.names(GuardConfig),
+        parameters.declare(self, *TYPES)
+        parameters.watch(self, TYPES, LIVE,
                          lambda configs: self._guard.retune(configs[GuardConfig]))
 
     def configure(self) -> None:

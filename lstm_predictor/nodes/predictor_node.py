@@ -59,15 +59,18 @@ class PredictorNodeConfig:
             raise ValueError('predicted_frame must not be empty with publish_tf')
 
 
+TYPES = (PredictorNodeConfig, PredictorConfig, SupervisorConfig)
+LIVE = {'pose_horizon'}  # parameters that can be changed while driving
+
+
 class PredictorNode(ManagedNode):
     """Converts messages, calls the predictor and publishes."""
 
     def __init__(self, **options: Any) -> None:
         """Declare the parameters; ValueError names one that is wrong."""
         super().__init__('predictor', **options)
-        types = (PredictorNodeConfig, PredictorConfig, SupervisorConfig)
-        parameters.declare(self, *types)
-        parameters.watch(self, types, {'pose_horizon'}, self._retune)
+        parameters.declare(self, *TYPES)
+        parameters.watch(self, TYPES, LIVE, self._retune)
 
     def configure(self) -> None:
         """Read parameters and model file and open the topics."""

@@ -20,7 +20,6 @@ from lstm_predictor.nodes.managed import ManagedNode
 from lstm_predictor.nodes.markers import command_markers, Markers
 from lstm_predictor.nodes.modes import mode_of
 
-_LIVE = (ReplannerConfig, CautionConfig, PursuitConfig)  # can be changed while driving
 _IDLING = (IDLE, NO_PLAN)  # nothing was asked of this node yet, so that it says nothing
 
 
@@ -50,16 +49,19 @@ class ReplannerNodeConfig:
                 raise ValueError(f'{name} must be positive and finite, is {getattr(self, name)}')
 
 
+TYPES = (ReplannerNodeConfig, ReplannerConfig, CautionConfig, PursuitConfig, MppiConfig)
+# Parameters that can be changed while driving.
+LIVE = parameters.names(ReplannerConfig, CautionConfig, PursuitConfig) - {'max_dead_time'}
+
+
 class ReplannerNode(ManagedNode):
     """Publishes what its mode makes of the messages."""
 
     def __init__(self, **options: Any) -> None:
         """Declare the parameters; ValueError names one that is wrong."""
         super().__init__('replanner', **options)
-        types = (ReplannerNodeConfig, *_LIVE, MppiConfig)
-        parameters.declare(self, *types)
-        parameters.watch(self, types, parameters.names(*_LIVE) - {'max_dead_time'},
-                         lambda configs: self._mode.retune(configs))
+        parameters.declare(self, *TYPES)
+        parameters.watch(self, TYPES, LIVE, lambda configs: self._mode.retune(configs))
 
     def configure(self) -> None:
         """Read the parameters and open the topics."""
