@@ -35,7 +35,8 @@ def _row(kind: type, item: Any, live: set[str]) -> str:
     default = list(item.default) if isinstance(item.default, tuple) else item.default
     shown = '""' if default == '' else str(default).lower() \
         if isinstance(default, bool) else str(default)
-    return f'| `{item.name}` | {shown} | {"yes" if item.name in live else ""} | {meaning(kind, item.name)} |\n'
+    at_once = 'yes' if item.name in live else ''
+    return f'| `{item.name}` | {shown} | {at_once} | {meaning(kind, item.name)} |\n'
 
 
 def meaning(kind: type, name: str) -> str:
