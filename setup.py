@@ -17,6 +17,7 @@ setup(
         (f'{share}/config', [file for kind in ('yaml', 'xml', 'json')
                              for file in glob(f'config/*.{kind}')]),
         (f'{share}/config/rviz', glob('config/rviz/*.rviz')),
+        (f'{share}/config/robots', glob('config/robots/*.yaml')),
         (f'{share}/models', glob('models/*')),
     ],
     install_requires=['setuptools'],

@@ -1,30 +1,27 @@
 """
 Start a simulated TurtleBot3 Burger with the predictor and the replanner.
 
+``robot:=turtlebot4`` gives it the limits, rates, frames and commands of another robot.
 The robot obeys the replanner; drive it by publishing ``cmd_vel_in``::
 
     ros2 topic pub -r 20 cmd_vel_in geometry_msgs/msg/Twist "{linear: {x: 0.15}}"
 """
 
-import os
-
-from ament_index_python.packages import get_package_share_directory
 from launch import LaunchDescription
-from launch.actions import (
-    DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction, Shutdown)
-from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
+from lstm_predictor.launching import (
+    boolean, BOOLEANS, distro, given, include, layers, profile_of, robot_argument, topic)
 
 ROBOT = {'real_time_factor': float, 'command_delay': float, 'seed': int}
 
 
-def given(context):
+def numbers(context):
     """Return the robot's parameters that are given as arguments; the file has the others."""
     values = {}
     for name, number in ROBOT.items():
-        text = LaunchConfiguration(name).perform(context)
+        text = given(context, name)
         try:
             if text:
                 values[name] = number(text)
@@ -33,12 +30,23 @@ def given(context):
     return values
 
 
+def parameters(context):
+    """Return what the robot is told, those that count most last."""
+    return [
+        *layers(context, 'simulation.yaml', profile_of(context).sim_parameters(distro()),
+                'sim_params_file'),
+        {
+            **numbers(context),
+            'autostart': boolean('autostart'),
+            # not use_sim_time: whoever makes the clock cannot wait for it
+            'publish_clock': boolean('use_sim_time'),
+        },
+    ]
+
+
 def check(context):
     """Refuse what the robot cannot use; once a node runs, launch would leave it behind."""
-    given(context)
-    params_file = LaunchConfiguration('sim_params_file').perform(context)
-    if not os.path.isfile(params_file):
-        raise RuntimeError(f'sim_params_file "{params_file}" is not a file')
+    parameters(context)
 
 
 def sim(context):
@@ -51,17 +59,11 @@ def sim(context):
             namespace=LaunchConfiguration('namespace'),
             output='screen',
             ros_arguments=['--log-level', LaunchConfiguration('log_level')],
-            parameters=[LaunchConfiguration('sim_params_file'), {
-                'autostart': ParameterValue(LaunchConfiguration('autostart'), value_type=bool),
-                # not use_sim_time: whoever makes the clock cannot wait for it
-                'publish_clock': ParameterValue(
-                    LaunchConfiguration('use_sim_time'), value_type=bool),
-                **given(context),
-            }],
+            parameters=parameters(context),
             remappings=[
-                ('odom', LaunchConfiguration('odom_topic')),
-                ('imu', LaunchConfiguration('imu_topic')),
-                ('cmd_vel', LaunchConfiguration('cmd_vel_topic')),
+                ('odom', topic(context, 'odom_topic')),
+                ('imu', topic(context, 'imu_topic')),
+                ('cmd_vel', topic(context, 'cmd_vel_topic')),
                 # as Nav2 has it: several robots share no transforms
                 ('/tf', 'tf'),
             ],
@@ -72,28 +74,29 @@ def sim(context):
 
 def generate_launch_description():
     """Return the arguments, the bringup with its own arguments, and the simulated robot."""
-    share = get_package_share_directory('lstm_predictor')
     return LaunchDescription([
+        robot_argument('turtlebot3_burger'),
         DeclareLaunchArgument(
-            'sim_params_file', default_value=os.path.join(share, 'config', 'simulation.yaml'),
-            description='YAML file with the parameters of sim'),
+            'sim_params_file', default_value='',
+            description='YAML file with parameters of sim that override those of '
+                        'config/simulation.yaml and of the robot'),
         DeclareLaunchArgument(
             'real_time_factor', default_value='',
             description='Simulated seconds per second; other than 1.0 needs use_sim_time. '
-                        'Empty: the value in sim_params_file'),
+                        'Empty: the value in sim_params_file, else 1.0'),
         DeclareLaunchArgument(
             'command_delay', default_value='',
             description='Dead time between cmd_vel and the motors [s]. '
-                        'Empty: the value in sim_params_file'),
+                        'Empty: the value in sim_params_file, else 0.0'),
         DeclareLaunchArgument(
             'seed', default_value='',
-            description='Seed of the noise, an integer. Empty: the value in sim_params_file'),
+            description='Seed of the noise, an integer. '
+                        'Empty: the value in sim_params_file, else 0'),
         OpaqueFunction(function=check),
         # declared before the bringup declares it, so that this default counts
         DeclareLaunchArgument(
-            'use_sim_time', default_value='true', choices=['true', 'false', 'True', 'False'],
+            'use_sim_time', default_value='true', choices=BOOLEANS,
             description='Let the simulation publish /clock, and the nodes take the time from it'),
-        IncludeLaunchDescription(PythonLaunchDescriptionSource(
-            os.path.join(share, 'launch', 'bringup.launch.py'))),
+        include('lstm_predictor', 'bringup.launch.py'),
         OpaqueFunction(function=sim),
     ])

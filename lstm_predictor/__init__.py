@@ -9,7 +9,10 @@ The map::
     sim       a TurtleBot3 in MuJoCo, its drivers and courses
     learning  fleet and recordings to windows to weights to model file, and how it scores
     view      a recording as one HTML page
+    faults    what goes wrong, one thing at a time
     cli       the command lines: demo, replay, train, evaluate, view
+    profiles  where robots differ: limits, frames, topics, types, rates, quirks
+    launching what the launch files share
     paths     where the files of the package lie
     start     the executables
 

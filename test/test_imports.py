@@ -17,8 +17,10 @@ MAY_IMPORT = {
     'learning': {'core', 'bags', 'sim'},
     'nodes': {'core', 'bags', 'sim', 'paths'},
     'view': {'core', 'bags', 'learning'},
-    'cli': {'core', 'bags', 'sim', 'learning', 'nodes', 'view', 'paths'},
+    'cli': {'core', 'bags', 'sim', 'learning', 'nodes', 'view', 'paths', 'profiles'},
     'faults': {'core', 'nodes', 'cli', 'paths'},
+    'profiles': {'core', 'paths'},
+    'launching': {'profiles'},  # for the launch files alone
     'paths': set(),
     'start': set(),  # by name, once it is known which
 }
@@ -32,7 +34,9 @@ ONLY_IN = {
     'scipy': {'learning'},
     'matplotlib': {'learning'},
     'plotly': {'view'},
-    'ament_index_python': {'paths'},
+    'ament_index_python': {'paths', 'launching'},
+    'launch': {'launching'},
+    'launch_ros': {'launching'},
 }
 
 MODULES = [path for path in sorted(PACKAGE.rglob('*.py')) if path != PACKAGE / '__init__.py']

@@ -11,7 +11,11 @@ import sys
 import time
 from unittest import mock
 
+from lstm_predictor.profiles import load as load_profile
+
 import pytest
+
+import yaml
 
 try:
     from launch import LaunchContext
@@ -27,34 +31,48 @@ except ImportError:
     HAVE_LAUNCH = False
 
 ROOT = Path(__file__).resolve().parents[1]
-LAUNCH_FILES = ('bringup.launch.py', 'simulation.launch.py')
+LAUNCH_FILES = sorted(path.name for path in (ROOT / 'launch').glob('*.launch.py'))
+ROBOTS = sorted(path.stem for path in (ROOT / 'config' / 'robots').glob('*.yaml'))
 EXECUTABLES = {
     'bringup.launch.py': {'predictor', 'replanner'},
     'simulation.launch.py': {'predictor', 'replanner', 'sim'},
+    'turtlebot3.launch.py': {'predictor', 'replanner', 'command_guard'},
+    'turtlebot4.launch.py': {'predictor', 'replanner'},
 }
 DEFAULTS = {
+    'robot': 'turtlebot3_burger',
     'namespace': '',
-    'params_file': 'config/bringup.yaml',
+    'params_file': '',
     'use_sim_time': 'false',
     'model_path': '',
     'autostart': 'true',
     'command_guard': 'false',
     'log_level': 'info',
-    'odom_topic': 'odom',
-    'imu_topic': 'imu',
-    'cmd_vel_topic': 'cmd_vel',
+    'odom_topic': '',
+    'imu_topic': '',
+    'cmd_vel_topic': '',
     'cmd_vel_in_topic': 'cmd_vel_in',
-    'cmd_vel_out_topic': 'cmd_vel',
+    'cmd_vel_out_topic': '',
 }
 SIMULATION_DEFAULTS = {
     **DEFAULTS,
     'use_sim_time': 'true',
-    'sim_params_file': 'config/simulation.yaml',
+    'sim_params_file': '',
     'real_time_factor': '',
     'command_delay': '',
     'seed': '',
 }
+TURTLEBOT3_DEFAULTS = {
+    **DEFAULTS,
+    'model': 'waffle',
+    'robot': 'turtlebot3_waffle',
+    'command_guard': 'true',
+    'robot_bringup': 'false',
+    'usb_port': '/dev/ttyACM0',
+}
+TURTLEBOT4_DEFAULTS = {**DEFAULTS, 'robot': 'turtlebot4', 'namespace': 'robot7'}
 OTHER_VALUES = {
+    'robot': 'turtlebot4',
     'namespace': 'robot1',
     'params_file': __file__,
     'use_sim_time': 'True',
@@ -76,6 +94,35 @@ OTHER_SIMULATION_VALUES = {
     'command_delay': '0.25',
     'seed': '7',
 }
+OTHER_TURTLEBOT3_VALUES = {
+    **OTHER_VALUES,
+    'model': 'burger',
+    'command_guard': 'false',
+}
+OTHER_TURTLEBOT4_VALUES = {**OTHER_VALUES, 'robot': 'husky'}
+# Under the environment variables that the fixture `share` sets.
+ARGUMENTS = {
+    'bringup.launch.py': (DEFAULTS, OTHER_VALUES),
+    'simulation.launch.py': (SIMULATION_DEFAULTS, OTHER_SIMULATION_VALUES),
+    'turtlebot3.launch.py': (TURTLEBOT3_DEFAULTS, OTHER_TURTLEBOT3_VALUES),
+    'turtlebot4.launch.py': (TURTLEBOT4_DEFAULTS, OTHER_TURTLEBOT4_VALUES),
+}
+OF_OTHERS = {'rviz2', 'create', 'parameter_bridge'}  # executables of other packages
+# What only another package's launch file hears.
+FOR_OTHERS = {'robot_bringup', 'usb_port'}
+# A launch file of another package: it shows what it is given.
+STAND_IN = """
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, ExecuteProcess
+from launch.substitutions import LaunchConfiguration
+ARGUMENTS = {arguments}
+
+def generate_launch_description():
+    return LaunchDescription([
+        *(DeclareLaunchArgument(name, default_value='') for name in ARGUMENTS),
+        ExecuteProcess(cmd=['{package}', *([name + ':=', LaunchConfiguration(name)]
+                                            for name in ARGUMENTS)])])
+"""
 STARTUP_S = 60.0
 SHUTDOWN_S = 20.0
 
@@ -127,7 +174,29 @@ def share(prefix, monkeypatch):
     """Return the package's share folder, found by everything that is launched."""
     for variable, folder in (('AMENT_PREFIX_PATH', prefix), ('PYTHONPATH', ROOT)):
         monkeypatch.setenv(variable, str(folder), prepend=os.pathsep)
+    for variable, value in (('TURTLEBOT3_MODEL', 'waffle'), ('ROBOT_NAMESPACE', '/robot7'),
+                            ('ROS_DISTRO', 'jazzy')):
+        monkeypatch.setenv(variable, value)
     return prefix / 'share' / 'lstm_predictor'
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch):
+    """Make a package with a launch file that starts one process named like it."""
+    monkeypatch.setenv('AMENT_PREFIX_PATH', str(tmp_path / 'others'), prepend=os.pathsep)
+
+    def make(package, launch_file='', arguments=()):
+        share = tmp_path / 'others' / 'share'
+        marker = share / 'ament_index' / 'resource_index' / 'packages' / package
+        (share / package / 'launch').mkdir(parents=True, exist_ok=True)
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+        if launch_file:
+            (share / package / 'launch' / launch_file).write_text(STAND_IN.format(
+                package=package, arguments=list(arguments)))
+        return share / package
+
+    return make
 
 
 def load(path):
@@ -157,6 +226,14 @@ def command_lines(path, **arguments):
     return {Path(words[0]).name: words for words in processes(path, **arguments)}
 
 
+def of_robot(words):
+    """Return the parameters that the profile of the robot gives."""
+    # launch_ros writes a list as a Python tuple, which rcl reads as any other sequence
+    content, = yaml.full_load(Path(params_files(words)[1]).read_text()).values()
+    return {name: list(value) if isinstance(value, tuple) else value
+            for name, value in content['ros__parameters'].items()}
+
+
 def overrides(words):
     """Return the parameters that the launch file itself gives, as YAML."""
     return Path(params_files(words)[-1]).read_text()
@@ -168,70 +245,105 @@ def params_files(words):
 
 
 def readable(words):
-    """Return a command line with its temporary parameter file spelt out."""
-    return [overrides(words) if word == params_files(words)[-1] else word for word in words]
+    """Return a command line with its temporary parameter files spelt out."""
+    return [Path(word).read_text() if Path(word).name.startswith('launch_params') else word
+            for word in words]
 
 
-@pytest.mark.parametrize('launch_file', LAUNCH_FILES)
-def test_executables_are_console_scripts(launch_file, scripts):
-    tree = ast.parse((ROOT / 'launch' / launch_file).read_text())
+def test_executables_are_console_scripts(scripts):
     executables = {
-        word.value.value for word in ast.walk(tree)
+        word.value.value for path in (ROOT / 'launch').glob('*.launch.py')
+        for word in ast.walk(ast.parse(path.read_text()))
         if isinstance(word, ast.keyword) and word.arg == 'executable'
     }
-    assert executables
-    assert executables <= set(scripts)
+    assert executables - OF_OTHERS <= set(scripts)
 
 
 def test_setup_installs_what_launch_looks_for(prefix):
     share = prefix / 'share' / 'lstm_predictor'
-    for path in ('config/bringup.yaml', 'config/simulation.yaml',
+    for path in ('config/bringup.yaml', 'config/simulation.yaml', 'config/robots/generic.yaml',
                  *(f'launch/{name}' for name in LAUNCH_FILES)):
         assert (share / path).is_file(), path
     assert (prefix / 'share/ament_index/resource_index/packages/lstm_predictor').is_file()
 
 
 @needs_launch
-@pytest.mark.parametrize('launch_file, documented', [
-    ('bringup.launch.py', DEFAULTS),
-    ('simulation.launch.py', SIMULATION_DEFAULTS),
-])
-def test_arguments_have_documented_defaults(launch_file, documented, share):
+@pytest.mark.parametrize('launch_file', LAUNCH_FILES)
+def test_arguments_have_documented_defaults(launch_file, share):
     arguments = load(share / 'launch' / launch_file).get_launch_arguments()
-    defaults = {
-        argument.name: perform_substitutions(LaunchContext(), argument.default_value)
-        for argument in arguments
-    }
-    assert defaults == {
-        name: str(share / value) if name.endswith('params_file') else value
-        for name, value in documented.items()
-    }
+    context = LaunchContext()
+    context.launch_configurations['model'] = 'waffle'
+    defaults = {}
+    for argument in arguments:
+        defaults.setdefault(
+            argument.name, perform_substitutions(context, argument.default_value))
+    assert defaults == ARGUMENTS[launch_file][0]
     assert all(argument.description for argument in arguments)
 
 
 @needs_launch
-@pytest.mark.parametrize('launch_file, values', [
-    ('bringup.launch.py', OTHER_VALUES),
-    ('simulation.launch.py', OTHER_SIMULATION_VALUES),
-])
-def test_every_argument_reaches_a_node(launch_file, values, share):
+@pytest.mark.parametrize('launch_file', EXECUTABLES)
+def test_every_argument_reaches_a_node(launch_file, share):
     path = share / 'launch' / launch_file
-    assert set(values) == {argument.name for argument in load(path).get_launch_arguments()}
+    values = ARGUMENTS[launch_file][1]
+    assert set(values) | FOR_OTHERS >= {
+        argument.name for argument in load(path).get_launch_arguments()}
     default = command_lines(path)
     assert set(default) == EXECUTABLES[launch_file]
     for name, value in values.items():
         other = command_lines(path, **{name: value})
-        assert any(readable(other[node]) != readable(default[node]) for node in default), name
+        assert any(readable(other[node]) != readable(default[node])
+                   for node in set(default) & set(other)), name
 
 
 @needs_launch
-def test_params_file_holds_where_no_argument_is_given(share):
-    started = command_lines(share / 'launch' / 'simulation.launch.py')
-    assert params_files(started['predictor'])[0] == str(share / 'config' / 'bringup.yaml')
-    assert params_files(started['sim'])[0] == str(share / 'config' / 'simulation.yaml')
+def test_params_file_overrides_the_robot_which_overrides_the_defaults(share):
+    started = command_lines(share / 'launch' / 'simulation.launch.py', robot='turtlebot4',
+                            params_file=__file__, sim_params_file=__file__)
+    for node in ('predictor', 'replanner', 'sim'):
+        base, robot, users, _ = params_files(started[node])
+        assert base.endswith('simulation.yaml' if node == 'sim' else 'bringup.yaml')
+        assert '0.306' in Path(robot).read_text()
+        assert users == __file__
     assert 'model_path' not in overrides(started['predictor'])
     for name in ('real_time_factor', 'command_delay', 'seed'):
         assert name not in overrides(started['sim'])
+
+
+@needs_launch
+@pytest.mark.parametrize('robot', ROBOTS)
+def test_robot_gives_limits_topics_and_types(share, robot):
+    profile = load_profile(robot)
+    started = command_lines(
+        share / 'launch' / 'simulation.launch.py', robot=robot, command_guard='true')
+    for node in ('predictor', 'replanner', 'command_guard'):
+        assert of_robot(started[node]) == profile.parameters(node)
+    assert of_robot(started['sim']) == profile.sim_parameters('jazzy')
+    for node in ('predictor', 'sim'):
+        assert f'imu:={profile.imu_topic}' in started[node]
+        assert f'cmd_vel:={profile.cmd_vel_topic}' in started[node]
+    for node in ('predictor', 'replanner', 'sim'):
+        assert f'odom:={profile.odom_topic}' in started[node]
+    assert f'cmd_vel:={profile.cmd_vel_topic}' in started['command_guard']
+
+
+@needs_launch
+@pytest.mark.parametrize('launch_file', ['turtlebot3.launch.py', 'turtlebot4.launch.py'])
+def test_guard_is_there_where_the_robot_does_not_stop_by_itself(share, launch_file):
+    started = command_lines(share / 'launch' / launch_file)
+    profile = load_profile(ARGUMENTS[launch_file][0]['robot'])
+    assert ('command_guard' in started) is not profile.stops_by_itself()
+    assert of_robot(started['predictor'])['max_velocity'] == list(profile.max_velocity)
+
+
+@needs_launch
+def test_turtlebot3_brings_the_robot_up_on_request(share, monkeypatch, stand_in):
+    monkeypatch.setenv('LDS_MODEL', 'LDS-02')
+    stand_in('turtlebot3_bringup', 'robot.launch.py', ['namespace', 'usb_port'])
+    started = command_lines(share / 'launch' / 'turtlebot3.launch.py', robot_bringup='true',
+                            namespace='robot1', model='burger', usb_port='/dev/ttyACM1')
+    assert started['turtlebot3_bringup'] == [
+        'turtlebot3_bringup', 'namespace:=robot1', 'usb_port:=/dev/ttyACM1']
 
 
 @needs_launch
@@ -270,6 +382,25 @@ def test_the_guard_stands_between_the_replanner_and_the_robot(share):
     assert 'cmd_vel:=cmd_vel_unguarded' in started['replanner']
     assert 'cmd_vel_in:=cmd_vel_unguarded' in started['command_guard']
     assert 'cmd_vel:=cmd_vel_robot' in started['command_guard']
+
+
+@needs_launch
+@pytest.mark.parametrize('launch_file, arguments, said', [
+    ('turtlebot3.launch.py', {'model': 'pancake'},
+     'model "pancake" is no TurtleBot3: set TURTLEBOT3_MODEL to burger, waffle or waffle_pi'),
+    ('turtlebot3.launch.py', {'robot_bringup': 'true'},
+     'turtlebot3_bringup is not installed: sudo apt install ros-jazzy-turtlebot3-bringup'),
+])
+def test_says_in_one_sentence_what_is_missing(launch_file, arguments, said, share):
+    with pytest.raises(RuntimeError) as error:
+        next(processes(share / 'launch' / launch_file, **arguments))
+    assert str(error.value) == said
+
+
+@needs_launch
+def test_unknown_robot_is_named_before_anything_starts(share):
+    with pytest.raises(ValueError, match='robot "tricycle" is unknown: it must be generic, husky'):
+        next(processes(share / 'launch' / 'simulation.launch.py', robot='tricycle'))
 
 
 @needs_launch

@@ -37,6 +37,9 @@ class SimNodeConfig:
     publish_clock: bool = False  # stamps count from zero and /clock says so
     real_time_factor: float = 1.0  # simulated seconds per second
     cmd_vel_type: str = 'TwistStamped'  # or Twist, as the robot's own driver before Jazzy
+    odom_frame: str = 'odom'  # of the odometry
+    base_frame: str = 'base_footprint'  # child of odometry, transform and ground truth
+    imu_frame: str = 'imu_link'
 
     def __post_init__(self) -> None:
         """Raise ValueError that names the field and its value."""
@@ -52,6 +55,9 @@ class SimNodeConfig:
         if self.cmd_vel_type not in ('Twist', 'TwistStamped'):
             raise ValueError(
                 f'cmd_vel_type must be Twist or TwistStamped, is {self.cmd_vel_type}')
+        for name in ('odom_frame', 'base_frame', 'imu_frame'):
+            if not getattr(self, name):
+                raise ValueError(f'{name} must not be empty')
 
 
 class SimNode(ManagedNode):
@@ -115,9 +121,13 @@ class SimNode(ManagedNode):
         for reading in readings:
             publisher, convert = self._readings[type(reading)]
             message = convert(reading, self._origin_ns)
-            publisher.publish(message)
             if isinstance(reading, samples.Odometry):
+                message.header.frame_id = self._config.odom_frame
+                message.child_frame_id = self._config.base_frame
                 odometry = message
+            elif isinstance(reading, ImuReading):
+                message.header.frame_id = self._config.imu_frame
+            publisher.publish(message)
         if odometry is not None:
             self._publish_truth(odometry)
 
@@ -140,8 +150,6 @@ def odometry_message(reading: samples.Odometry, origin_ns: int) -> Odometry:
     """Return the odometry as the robot's driver sends it; covariances of zero say unknown."""
     message = Odometry()
     message.header.stamp = time_message(origin_ns + reading.stamp_ns)
-    message.header.frame_id = 'odom'
-    message.child_frame_id = 'base_footprint'
     set_pose(message.pose.pose, reading.x, reading.y, reading.yaw)
     message.twist.twist.linear.x = reading.speed
     message.twist.twist.angular.z = reading.yaw_rate
@@ -152,7 +160,6 @@ def imu_message(reading: ImuReading, origin_ns: int) -> Imu:
     """Return the inertial reading."""
     message = Imu()
     message.header.stamp = time_message(origin_ns + reading.stamp_ns)
-    message.header.frame_id = 'imu_link'
     o, rate, acceleration = (
         message.orientation, message.angular_velocity, message.linear_acceleration)
     o.x, o.y, o.z, o.w = reading.orientation
