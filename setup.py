@@ -18,6 +18,7 @@ setup(
                              for file in glob(f'config/*.{kind}')]),
         (f'{share}/config/rviz', glob('config/rviz/*.rviz')),
         (f'{share}/config/robots', glob('config/robots/*.yaml')),
+        (f'{share}/config/worlds', glob('config/worlds/*.sdf')),
         (f'{share}/models', glob('models/*')),
     ],
     install_requires=['setuptools'],

@@ -13,7 +13,8 @@ from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
 from lstm_predictor.launching import (
-    BOOLEANS, guard_argument, include, is_true, robot_argument, share_of, turtlebot3_model)
+    BOOLEANS, guard_argument, include, is_true, model_argument, robot_argument, share_of,
+    turtlebot3_model)
 
 
 def check(context):
@@ -41,10 +42,7 @@ def robot(context):
 def generate_launch_description():
     """Return the arguments, the bringup with its own arguments, and the robot on request."""
     return LaunchDescription([
-        DeclareLaunchArgument(
-            'model', default_value=os.environ.get('TURTLEBOT3_MODEL', ''),
-            description='burger, waffle or waffle_pi. '
-                        'Default: the environment variable TURTLEBOT3_MODEL'),
+        model_argument(),
         # these are declared before the bringup declares them, so that their defaults count
         robot_argument(['turtlebot3_', LaunchConfiguration('model')]),
         guard_argument('true', '; a TurtleBot3 itself never stops'),

@@ -12,6 +12,7 @@ The map::
     faults    what goes wrong, one thing at a time
     cli       the command lines: demo, replay, train, evaluate, view
     profiles  where robots differ: limits, frames, topics, types, rates, quirks
+    gazebo    turtlebot3_gazebo's robot, made to slip
     launching what the launch files share
     paths     where the files of the package lie
     start     the executables

@@ -9,11 +9,14 @@ from ament_index_python.packages import get_package_share_directory, PackageNotF
 from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.logging import launch_config
 from launch.substitutions import LaunchConfiguration
 
 from launch_ros.parameter_descriptions import ParameterValue
 
 from lstm_predictor.profiles import load, names, Profile
+
+import yaml
 
 BOOLEANS = ['true', 'false', 'True', 'False']
 TURTLEBOT3 = ('burger', 'waffle', 'waffle_pi')
@@ -56,6 +59,14 @@ def robot_argument(default: Any, source: str = '') -> DeclareLaunchArgument:
                     f'the path of a YAML file like those in config/robots{source}')
 
 
+def model_argument() -> DeclareLaunchArgument:
+    """Return the argument that says which TurtleBot3 it is."""
+    return DeclareLaunchArgument(
+        'model', default_value=os.environ.get('TURTLEBOT3_MODEL', ''),
+        description=f'{", ".join(TURTLEBOT3[:-1])} or {TURTLEBOT3[-1]}. '
+                    f'Default: the environment variable TURTLEBOT3_MODEL')
+
+
 def guard_argument(default: str, reason: str) -> DeclareLaunchArgument:
     """Return the argument that puts the command guard behind the replanner."""
     return DeclareLaunchArgument(
@@ -92,6 +103,35 @@ def turtlebot3_model(context: LaunchContext) -> str:
         raise RuntimeError(f'model "{model}" is no TurtleBot3: set TURTLEBOT3_MODEL to '
                            f'{", ".join(TURTLEBOT3[:-1])} or {TURTLEBOT3[-1]}')
     return model
+
+
+def read_yaml(file: str, argument: str) -> dict[str, Any]:
+    """Return what a YAML file holds; RuntimeError names it, and the argument that it is from."""
+    try:
+        content = yaml.safe_load(Path(file).read_text())
+    except OSError:
+        raise RuntimeError(f'{argument} "{file}" is not a file') from None
+    except yaml.YAMLError as error:
+        raise RuntimeError(
+            f'{argument} "{file}" is not YAML: {" ".join(str(error).split())}') from None
+    if not isinstance(content, dict):
+        raise RuntimeError(f'{argument} "{file}" has no parameters')
+    return content
+
+
+def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Return nested parameters with others over them."""
+    return {**base, **{
+        name: merged(base[name], value)
+        if isinstance(value, dict) and isinstance(base.get(name), dict) else value
+        for name, value in over.items()}}
+
+
+def written(name: str, text: str) -> str:
+    """Return the path of a new file with that text, which lies with the logs of this launch."""
+    path = Path(launch_config.log_dir) / name
+    path.write_text(text)
+    return str(path)
 
 
 def boolean(name: str) -> ParameterValue:

@@ -20,6 +20,7 @@ MAY_IMPORT = {
     'cli': {'core', 'bags', 'sim', 'learning', 'nodes', 'view', 'paths', 'profiles'},
     'faults': {'core', 'nodes', 'cli', 'paths'},
     'profiles': {'core', 'paths'},
+    'gazebo': {'profiles', 'paths'},
     'launching': {'profiles'},  # for the launch files alone
     'paths': set(),
     'start': set(),  # by name, once it is known which

@@ -21,6 +21,7 @@ try:
     from launch import LaunchContext
     from launch.actions import ExecuteProcess
     from launch.launch_description_sources import PythonLaunchDescriptionSource
+    from launch.logging import launch_config
     from launch.utilities import perform_substitutions
     import launch_ros  # noqa: F401
     from lifecycle_msgs.srv import GetState
@@ -100,10 +101,35 @@ OTHER_TURTLEBOT3_VALUES = {
     'command_guard': 'false',
 }
 OTHER_TURTLEBOT4_VALUES = {**OTHER_VALUES, 'robot': 'husky'}
+GAZEBO_DEFAULTS = {
+    **DEFAULTS,
+    'model': 'waffle',
+    'robot': 'turtlebot3_waffle',
+    'command_guard': 'true',
+    'use_sim_time': 'true',
+    'world': 'config/worlds/slippery.sdf',
+    'gui': 'true',
+}
+NAV2_DEFAULTS = {
+    **DEFAULTS,
+    'nav2': 'true',
+    'nav2_launch_file': 'navigation_launch.py',
+    'nav2_params_file': '',
+    'cmd_vel_in_topic': 'cmd_vel_smoothed',
+    'cmd_vel_out_topic': 'cmd_vel_replanned',
+}
 # Under the environment variables that the fixture `share` sets.
 ARGUMENTS = {
     'bringup.launch.py': (DEFAULTS, OTHER_VALUES),
     'simulation.launch.py': (SIMULATION_DEFAULTS, OTHER_SIMULATION_VALUES),
+    'gazebo.launch.py': (GAZEBO_DEFAULTS, {}),
+    'nav2.launch.py': (NAV2_DEFAULTS, {}),
+    'record.launch.py': ({
+        'robot': 'turtlebot3_burger', 'namespace': '', 'output': '', 'storage': '',
+        'topics': 'tf tf_static', 'use_sim_time': 'false'}, {}),
+    'rviz.launch.py': ({
+        'rviz_config': 'config/rviz/lstm_predictor.rviz', 'namespace': '',
+        'use_sim_time': 'false'}, {}),
     'turtlebot3.launch.py': (TURTLEBOT3_DEFAULTS, OTHER_TURTLEBOT3_VALUES),
     'turtlebot4.launch.py': (TURTLEBOT4_DEFAULTS, OTHER_TURTLEBOT4_VALUES),
 }
@@ -122,6 +148,12 @@ def generate_launch_description():
         *(DeclareLaunchArgument(name, default_value='') for name in ARGUMENTS),
         ExecuteProcess(cmd=['{package}', *([name + ':=', LaunchConfiguration(name)]
                                             for name in ARGUMENTS)])])
+"""
+NAV2 = """
+controller_server:
+  ros__parameters: {odom_topic: odom}
+collision_monitor:
+  ros__parameters: {cmd_vel_in_topic: cmd_vel_smoothed, cmd_vel_out_topic: cmd_vel}
 """
 STARTUP_S = 60.0
 SHUTDOWN_S = 20.0
@@ -170,10 +202,11 @@ def prefix(setup_arguments, scripts, tmp_path_factory):
 
 
 @pytest.fixture
-def share(prefix, monkeypatch):
+def share(prefix, monkeypatch, tmp_path):
     """Return the package's share folder, found by everything that is launched."""
     for variable, folder in (('AMENT_PREFIX_PATH', prefix), ('PYTHONPATH', ROOT)):
         monkeypatch.setenv(variable, str(folder), prepend=os.pathsep)
+    monkeypatch.setattr(launch_config, '_log_dir', str(tmp_path))
     for variable, value in (('TURTLEBOT3_MODEL', 'waffle'), ('ROBOT_NAMESPACE', '/robot7'),
                             ('ROS_DISTRO', 'jazzy')):
         monkeypatch.setenv(variable, value)
@@ -182,21 +215,53 @@ def share(prefix, monkeypatch):
 
 @pytest.fixture
 def stand_in(tmp_path, monkeypatch):
-    """Make a package with a launch file that starts one process named like it."""
-    monkeypatch.setenv('AMENT_PREFIX_PATH', str(tmp_path / 'others'), prepend=os.pathsep)
+    """Make a package with executables, and a launch file that starts one process named like it."""
+    prefix = tmp_path / 'others'
+    monkeypatch.setenv('AMENT_PREFIX_PATH', str(prefix), prepend=os.pathsep)
 
-    def make(package, launch_file='', arguments=()):
-        share = tmp_path / 'others' / 'share'
-        marker = share / 'ament_index' / 'resource_index' / 'packages' / package
-        (share / package / 'launch').mkdir(parents=True, exist_ok=True)
-        marker.parent.mkdir(parents=True, exist_ok=True)
-        marker.touch()
+    def touch(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(0o755)
+
+    def make(package, launch_file='', arguments=(), executables=()):
+        share = prefix / 'share' / package
+        touch(prefix / 'share' / 'ament_index' / 'resource_index' / 'packages' / package)
+        for name in executables:
+            touch(prefix / 'lib' / package / name)
         if launch_file:
-            (share / package / 'launch' / launch_file).write_text(STAND_IN.format(
+            touch(share / 'launch' / launch_file)
+            (share / 'launch' / launch_file).write_text(STAND_IN.format(
                 package=package, arguments=list(arguments)))
-        return share / package
+        share.mkdir(exist_ok=True)
+        return share
 
     return make
+
+
+@pytest.fixture
+def gazebo(stand_in):
+    """Make what gazebo.launch.py needs."""
+    stand_in('ros_gz_sim', 'gz_sim.launch.py', ['gz_args'], ['create'])
+    stand_in('ros_gz_bridge', executables=['parameter_bridge'])
+    stand_in('robot_state_publisher')
+    share = stand_in('turtlebot3_gazebo', 'robot_state_publisher.launch.py', ['use_sim_time'])
+    for name in ('burger', 'waffle'):
+        model = share / 'models' / f'turtlebot3_{name}' / 'model.sdf'
+        model.parent.mkdir(parents=True)
+        model.write_text(f'<sdf version="1.8"><model name="{name}"><plugin filename="gz-sim-diff-'
+                         f'drive-system" name="gz::sim::systems::DiffDrive"/></model></sdf>')
+    return share
+
+
+@pytest.fixture
+def nav2_parameters(stand_in):
+    """Make what nav2.launch.py needs, and return the file with Nav2's own parameters."""
+    share = stand_in('nav2_bringup', 'navigation_launch.py', [
+        'params_file', 'namespace', 'use_sim_time', 'autostart', 'use_composition', 'map'])
+    file = share / 'params' / 'nav2_params.yaml'
+    file.parent.mkdir()
+    file.write_text(NAV2)
+    return file
 
 
 def load(path):
@@ -277,7 +342,9 @@ def test_arguments_have_documented_defaults(launch_file, share):
     for argument in arguments:
         defaults.setdefault(
             argument.name, perform_substitutions(context, argument.default_value))
-    assert defaults == ARGUMENTS[launch_file][0]
+    assert defaults == {
+        name: str(share / value) if value.startswith('config/') else value
+        for name, value in ARGUMENTS[launch_file][0].items()}
     assert all(argument.description for argument in arguments)
 
 
@@ -385,16 +452,152 @@ def test_the_guard_stands_between_the_replanner_and_the_robot(share):
 
 
 @needs_launch
+def test_gazebo_gets_the_world_the_robot_and_the_bridge(share, gazebo):
+    started = list(processes(share / 'launch' / 'gazebo.launch.py', model='burger', gui='false',
+                             robot='turtlebot3_burger'))
+    by_name = {Path(words[0]).name: words for words in started}
+    assert set(by_name) == {'predictor', 'replanner', 'command_guard', 'ros_gz_sim', 'create',
+                            'parameter_bridge', 'turtlebot3_gazebo'}
+    server, = (words for words in started if words[0] == 'ros_gz_sim')
+    world = share / 'config' / 'worlds' / 'slippery.sdf'
+    assert server == ['ros_gz_sim', f'gz_args:=-r -s --headless-rendering -v2 {world}']
+    create = by_name['create']
+    robot = Path(create[create.index('-file') + 1])
+    assert 'gz::sim::systems::WheelSlip' in robot.read_text()
+    assert '<max_linear_velocity>0.22<' in robot.read_text()
+    bridge = Path(params_files(by_name['parameter_bridge'])[0]).read_text()
+    assert str(share / 'config' / 'gazebo_bridge.yaml') in bridge
+    assert 'use_sim_time: true' in overrides(by_name['predictor'])
+
+
+@needs_launch
+def test_gazebo_shows_its_window_where_nobody_says_otherwise(share, gazebo):
+    servers = [words[1] for words in processes(share / 'launch' / 'gazebo.launch.py')
+               if words[0] == 'ros_gz_sim']
+    assert [words.split()[0] for words in servers] == ['gz_args:=-r', 'gz_args:=-g']
+    assert 'headless' not in servers[0]
+
+
+@needs_launch
+def test_replanner_stands_between_smoother_and_monitor(share, nav2_parameters):
+    started = command_lines(share / 'launch' / 'nav2.launch.py', map='/home/me/map.yaml',
+                            use_sim_time='true', robot='turtlebot4')
+    assert set(started) == {'predictor', 'replanner', 'nav2_bringup'}
+    assert 'cmd_vel_in:=cmd_vel_smoothed' in started['replanner']
+    assert 'cmd_vel:=cmd_vel_replanned' in started['replanner']
+    assert 'cmd_vel:=cmd_vel' in started['predictor']  # what the robot gets
+    given = dict(word.split(':=') for word in started['nav2_bringup'][1:])
+    file = given.pop('params_file')
+    assert given == {'namespace': '', 'use_sim_time': 'true', 'autostart': 'true',
+                     'use_composition': '', 'map': '/home/me/map.yaml'}
+    expected = yaml.safe_load(NAV2)
+    expected['collision_monitor']['ros__parameters']['cmd_vel_in_topic'] = 'cmd_vel_replanned'
+    assert yaml.safe_load(Path(file).read_text()) == expected
+
+
+@needs_launch
+def test_guard_has_the_last_word_where_nav2_has_no_monitor(share, nav2_parameters, monkeypatch):
+    monkeypatch.setenv('ROS_DISTRO', 'humble')
+    started = command_lines(share / 'launch' / 'nav2.launch.py')
+    assert 'cmd_vel_in:=cmd_vel_smoothed' in started['replanner']
+    assert 'cmd_vel:=cmd_vel_unguarded' in started['replanner']
+    assert 'cmd_vel:=cmd_vel' in started['command_guard']
+    assert 'use_composition:=False' in started['nav2_bringup']
+
+
+@needs_launch
+def test_humble_smoother_keeps_the_name_of_its_topic(share, nav2_parameters, monkeypatch):
+    monkeypatch.setenv('ROS_DISTRO', 'humble')
+    # as navigation_launch.py of Humble has it
+    (nav2_parameters.parents[1] / 'launch' / 'navigation_launch.py').write_text("""
+from launch import LaunchDescription
+from launch_ros.actions import Node
+
+def generate_launch_description():
+    return LaunchDescription([Node(
+        package='lstm_predictor', executable='sim', name='velocity_smoother',
+        remappings=[('cmd_vel', 'cmd_vel_nav'), ('cmd_vel_smoothed', 'cmd_vel')])])
+""")
+    words = command_lines(share / 'launch' / 'nav2.launch.py')['sim']
+    # the first rule that matches counts
+    assert words.index('cmd_vel_smoothed:=cmd_vel_smoothed') < words.index(
+        'cmd_vel_smoothed:=cmd_vel')
+
+
+@needs_launch
+def test_nav2_may_run_elsewhere(share):
+    started = command_lines(share / 'launch' / 'nav2.launch.py', nav2='false')
+    assert set(started) == {'predictor', 'replanner'}
+
+
+@needs_launch
+@pytest.mark.parametrize('distro, flags', [('humble', []), ('jazzy', ['--topics'])])
+def test_records_what_training_needs(share, stand_in, monkeypatch, distro, flags):
+    stand_in('ros2bag')
+    monkeypatch.setenv('ROS_DISTRO', distro)
+    words, = processes(share / 'launch' / 'record.launch.py', robot='husky', namespace='a200',
+                       output='here', storage='sqlite3', use_sim_time='true')
+    assert words == [
+        'ros2', 'bag', 'record', '--output', 'here', '--storage', 'sqlite3', '--use-sim-time',
+        *flags, '/a200/odometry/filtered', '/a200/imu/data', '/a200/cmd_vel', '/a200/cmd_vel_in',
+        '/a200/joint_states', '/a200/ground_truth', '/a200/tf', '/a200/tf_static']
+
+
+@needs_launch
+def test_rviz_shows_the_file_it_is_given(share, stand_in):
+    stand_in('rviz2', executables=['rviz2'])
+    words, = processes(share / 'launch' / 'rviz.launch.py', rviz_config=__file__,
+                       namespace='robot1', use_sim_time='true')
+    assert words[1:3] == ['-d', __file__]
+    assert '__ns:=/robot1' in words
+    assert 'use_sim_time: true' in overrides(words)
+
+
+@needs_launch
 @pytest.mark.parametrize('launch_file, arguments, said', [
+    ('gazebo.launch.py', {},
+     'ros_gz_sim is not installed: sudo apt install ros-jazzy-ros-gz-sim'),
+    ('gazebo.launch.py', {'ROS_DISTRO': 'humble'},
+     'ros_gz_sim is not installed: sudo apt install ros-humble-ros-gzharmonic'),
+    ('nav2.launch.py', {},
+     'nav2_bringup is not installed: sudo apt install ros-jazzy-nav2-bringup'),
+    ('record.launch.py', {'ROS_DISTRO': 'kilted'},
+     'ros2bag is not installed: sudo apt install ros-kilted-ros2bag'),
+    ('rviz.launch.py', {}, 'rviz2 is not installed: sudo apt install ros-jazzy-rviz2'),
     ('turtlebot3.launch.py', {'model': 'pancake'},
      'model "pancake" is no TurtleBot3: set TURTLEBOT3_MODEL to burger, waffle or waffle_pi'),
     ('turtlebot3.launch.py', {'robot_bringup': 'true'},
      'turtlebot3_bringup is not installed: sudo apt install ros-jazzy-turtlebot3-bringup'),
 ])
-def test_says_in_one_sentence_what_is_missing(launch_file, arguments, said, share):
+def test_says_in_one_sentence_what_is_missing(launch_file, arguments, said, share, monkeypatch):
+    monkeypatch.setenv('ROS_DISTRO', arguments.pop('ROS_DISTRO', 'jazzy'))
     with pytest.raises(RuntimeError) as error:
         next(processes(share / 'launch' / launch_file, **arguments))
     assert str(error.value) == said
+
+
+@needs_launch
+@pytest.mark.parametrize('content, said', [
+    ('controller_server: {}', 'has no collision_monitor at its top'),
+    ('[', 'is not YAML'),
+    ('', 'has no parameters'),
+    (None, 'is not a file'),
+])
+def test_parameters_of_nav2_that_do_not_fit_are_named(share, nav2_parameters, content, said):
+    nav2_parameters.unlink()
+    if content is not None:
+        nav2_parameters.write_text(content)
+    with pytest.raises(RuntimeError, match=f'nav2_params_file "{nav2_parameters}" {said}'):
+        next(processes(share / 'launch' / 'nav2.launch.py'))
+
+
+@needs_launch
+@pytest.mark.parametrize('launch_file, name', [
+    ('gazebo.launch.py', 'world'), ('rviz.launch.py', 'rviz_config')])
+def test_file_that_is_not_there_is_named(share, gazebo, stand_in, launch_file, name):
+    stand_in('rviz2')
+    with pytest.raises(RuntimeError, match=f'{name} "nowhere" is not a file'):
+        next(processes(share / 'launch' / launch_file, **{name: 'nowhere'}))
 
 
 @needs_launch

@@ -98,6 +98,8 @@ def test_colcon_installs_what_ros2_looks_for(workspace):
     ('config', '*.xml', 'share/lstm_predictor/config'),
     ('config', '*.json', 'share/lstm_predictor/config'),
     ('config/rviz', '*.rviz', 'share/lstm_predictor/config/rviz'),
+    ('config/robots', '*.yaml', 'share/lstm_predictor/config/robots'),
+    ('config/worlds', '*.sdf', 'share/lstm_predictor/config/worlds'),
     ('models', '*', 'share/lstm_predictor/models'),
     ('lstm_predictor', '**/*.py', 'lib/python3*/site-packages/lstm_predictor'),
     ('lstm_predictor', '**/*.xml', 'lib/python3*/site-packages/lstm_predictor'),
