@@ -93,7 +93,8 @@ class Profile:
         if node == 'predictor':
             return {'max_velocity': limits['max_velocity'], **model}
         if node == 'replanner':
-            return {**limits, **model}
+            quantum = self.command_quantum
+            return {**limits, **model, 'command_quantum': [quantum, 0.0, quantum]}
         if node == 'command_guard':
             limits.pop('max_decel')  # it brakes at once
             return limits
