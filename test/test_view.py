@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 import re
+import sys
 
 from lstm_predictor.bags import BagWriter, Message, Recording
 from lstm_predictor.core.artifact import load
@@ -74,7 +75,7 @@ def test_outline_is_where_the_error_has_the_quantile(seed):
     random = np.random.default_rng(seed)
     factor = random.normal(size=(2, 2))
     covariance, center = factor @ factor.T, random.normal(size=2)
-    line = outline(center, covariance) - center
+    line = outline(center, ellipse(covariance)) - center
     distance = np.einsum('ni,ij,nj->n', line, np.linalg.inv(covariance), line)
     assert distance == pytest.approx(CHI2_2_90)
     assert line[0] == pytest.approx(line[-1])
@@ -184,7 +185,8 @@ def test_figure_draws_the_drive_and_the_predictions():
     assert np.hypot(fan[:, 0], fan[:, 1] - radius) == pytest.approx(
         math.hypot(radius, 0.1), abs=1e-3)
     assert found['predicted'].x.count(None) == len(shown(review))
-    assert found['90 % regions'].x.count(None) == len(shown(review))
+    assert found['90 % regions up to 1 s'].x.count(None) == len(shown(review))
+    assert '90 % regions beyond 1 s' not in found
     assert found['warning'].x[:2] == (1.0, 3.0) and found['error'].x[:2] == (1.0, 2.0)
     assert '<stopped>' not in found['warning'].text[0]
     assert {'command asked for', 'command sent to the robot', '2 s ahead'} <= set(found)
@@ -307,6 +309,31 @@ def test_recorded_predictions_are_those_that_were_said(plain, said, core):
 
 
 @pytest.mark.ros
+def test_recorded_discs_are_the_ellipses_of_the_prediction(said, tmp_path):
+    pytest.importorskip('rclpy')
+    from lstm_predictor.nodes.markers import region_markers
+    from rclpy.serialization import serialize_message
+    from test_markers import prediction
+    from visualization_msgs.msg import MarkerArray
+    predicted = prediction(0)
+    path = as_path(Forecast(predicted.anchor_ns, predicted.stamps_ns, predicted.poses))
+    with Recording(said) as recording:
+        messages = list(recording.messages_on('/odom'))[:3]
+    with BagWriter(tmp_path / 'bag') as writer:
+        for content in [*messages, path, Message(
+                path.receive_ns + 1, '/predicted_markers', 'visualization_msgs/msg/MarkerArray',
+                serialize_message(MarkerArray(markers=region_markers(predicted, 'odom'))))]:
+            writer.write(content)
+    with Recording(tmp_path / 'bag') as recording:
+        found, = recorded(recording).forecasts
+    assert len(found.discs) == 8
+    for disc in found.discs:
+        step = predicted.stamps_ns.tolist().index(disc.stamp_ns)
+        assert disc.center == pytest.approx(predicted.poses[step, :2])
+        assert disc.ellipse == pytest.approx(ellipse(predicted.covariances[step]))
+
+
+@pytest.mark.ros
 def test_diagnostics_are_read_as_the_node_writes_them(said, model_path, tmp_path):
     pytest.importorskip('rclpy')
     from diagnostic_msgs.msg import DiagnosticArray
@@ -351,6 +378,15 @@ def test_command_writes_the_page_and_says_what_is_on_it(said, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert 'as the predictor published them while driving' in out.read_text(encoding='utf-8')
     assert printed.splitlines()[0] in out.read_text(encoding='utf-8')
+
+
+def test_page_without_plotly_is_one_line(refused, said, tmp_path, monkeypatch):
+    from lstm_predictor.cli.view import main
+    for name in list(sys.modules):
+        if name.startswith(('plotly', 'lstm_predictor.view')):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, 'plotly', None)
+    assert 'pip install plotly' in refused(main, str(said), '--out', str(tmp_path / 'page.html'))
 
 
 @pytest.mark.parametrize('name', ['missing', 'empty'])

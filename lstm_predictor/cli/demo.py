@@ -35,6 +35,7 @@ _RECORDED = {
     '/cmd_vel_in': 'geometry_msgs/msg/TwistStamped', '/cmd_vel': 'geometry_msgs/msg/TwistStamped',
     '/predicted_path': 'nav_msgs/msg/Path', '/predicted_odom': 'nav_msgs/msg/Odometry',
     '/predicted_pose': 'geometry_msgs/msg/PoseWithCovarianceStamped',
+    '/predicted_markers': 'visualization_msgs/msg/MarkerArray',
     '/diagnostics': 'diagnostic_msgs/msg/DiagnosticArray'}
 _PERIOD = 0.05  # of the path follower [s]
 _SPEED = 0.18  # [m/s]

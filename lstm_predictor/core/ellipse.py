@@ -36,9 +36,9 @@ def ellipse(covariance: Array) -> Ellipse:
     return Ellipse(major, minor, math.atan2(y, x))
 
 
-def outline(center: Array, covariance: Array, points: int = 24) -> Array:
-    """Return a closed line (points + 1, 2) around the 90 % ellipse of a position (2,)."""
-    major, minor, angle = ellipse(covariance)
+def outline(center: Array, around_it: Ellipse, points: int = 24) -> Array:
+    """Return an ellipse around a position (2,) as a closed line (points + 1, 2)."""
+    major, minor, angle = around_it
     around = np.linspace(0.0, 2.0 * math.pi, points + 1)
     cos, sin = math.cos(angle), math.sin(angle)
     x, y = major * np.cos(around), minor * np.sin(around)

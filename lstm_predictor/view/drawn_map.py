@@ -1,8 +1,8 @@
 """The map of a page: the drive, some predictions along it, and their error regions."""
 
-from lstm_predictor.core.ellipse import ellipse, outline
+from lstm_predictor.core.ellipse import outline
 from lstm_predictor.view.lines import lift, short
-from lstm_predictor.view.review import Forecast, Review
+from lstm_predictor.view.review import Disc, disc_of, Forecast, Review
 from lstm_predictor.view.thin import spread, thin
 
 import plotly.graph_objects as go
@@ -10,6 +10,9 @@ import plotly.graph_objects as go
 _POINTS = 3000  # of the drive at most
 _FANS = 60  # predictions at most
 _APART = 1.0  # of them at least [s]
+_DRAWN = (0.5, 1.0, 2.0)  # ahead, of error regions [s]
+_NEAR = 0.03  # how far from that they may be [s]
+_FAR = 1.0  # ahead, from which they cover all else [s]
 ROBOT = 'robot at the pointer'  # the mark that follows the pointer
 
 
@@ -27,7 +30,8 @@ def on_map(review: Review) -> list[go.Scatter]:
             line={'color': '#333333', 'width': 2.5}, customdata=short(times, 3),
             hovertemplate='driven: %{x:.3f} m, %{y:.3f} m at %{customdata:.2f} s<extra></extra>'),
         _fans(review, forecasts),
-        _ellipses(review, forecasts),
+        *(trace for trace in (_ellipses(review, forecasts, far) for far in (False, True))
+          if trace.x),
         go.Scatter(
             x=short(x[:1]), y=short(y[:1]), name=ROBOT, mode='markers', hoverinfo='skip',
             showlegend=False, marker={'size': 13, 'color': '#d7301f',
@@ -57,19 +61,32 @@ def _fans(review: Review, forecasts: list[Forecast]) -> go.Scatter:
         line={'color': '#2c7fb8', 'width': 1.3}, hovertemplate='%{text}<extra></extra>')
 
 
-def _ellipses(review: Review, forecasts: list[Forecast]) -> go.Scatter:
+def _ellipses(review: Review, forecasts: list[Forecast], far: bool) -> go.Scatter:
+    """Return the near regions, or the far ones that cover all else and so are hidden at first."""
     x, y, texts = [], [], []
     for forecast in forecasts:
-        for region in forecast.regions:
-            major, minor, _ = ellipse(region.covariance)
-            ahead = 1e-9 * (region.stamp_ns - forecast.anchor_ns)
-            line = outline(region.pose, region.covariance)
+        for disc in _chosen(forecast):
+            ahead = 1e-9 * (disc.stamp_ns - forecast.anchor_ns)
+            if (ahead > _FAR + _NEAR) != far:
+                continue
+            major, minor, _ = disc.ellipse
+            line = outline(disc.center, disc.ellipse)
             x.extend(line[:, 0].tolist())
             y.extend(line[:, 1].tolist())
             texts.extend([f'90 % region {ahead:.2f} s ahead:<br>half axes {1e3 * major:.1f} mm '
                           f'and {1e3 * minor:.1f} mm'] * len(line))
             lift(x, y, texts)
     return go.Scatter(
-        x=short(x, 5), y=short(y, 5), text=texts, name='90 % regions', mode='lines',
-        fill='toself', fillcolor='rgba(44,127,184,0.15)', hoveron='points',
-        line={'color': '#7fb3d5', 'width': 1.0}, hovertemplate='%{text}<extra></extra>')
+        x=short(x, 5), y=short(y, 5), text=texts, mode='lines',
+        name=f'90 % regions {"beyond" if far else "up to"} {_FAR:g} s',
+        visible='legendonly' if far else True, fill='toself', fillcolor='rgba(44,127,184,0.12)',
+        hoveron='points', line={'color': '#7fb3d5', 'width': 1.0},
+        hovertemplate='%{text}<extra></extra>')
+
+
+def _chosen(forecast: Forecast) -> list[Disc]:
+    """Return the error regions of a prediction at a few times, or those that there are."""
+    discs = forecast.discs or [disc_of(region) for region in forecast.regions]
+    few = [disc for disc in discs if any(
+        abs(1e-9 * (disc.stamp_ns - forecast.anchor_ns) - at) < _NEAR for at in _DRAWN)]
+    return few or discs

@@ -7,9 +7,10 @@ from typing import Any
 from lstm_predictor.bags import Message, Recording
 from lstm_predictor.core import samples
 from lstm_predictor.core.clock import ClockOffset
+from lstm_predictor.core.ellipse import Ellipse
 from lstm_predictor.core.samples import Command
 from lstm_predictor.view.review import (
-    Forecast, joined, Judgement, Region, Review, Trouble, whole_drive)
+    Disc, Forecast, joined, Judgement, Region, Review, Trouble, whole_drive)
 
 import numpy as np
 
@@ -63,6 +64,7 @@ class _Reader:
             recording.topics.cmd_vel: ('Twist', lambda *given: self._command(sent, *given)),
             _beside(recording, 'predicted_path'): ('Path', self._path),
             _beside(recording, 'predicted_pose'): ('PoseWithCovarianceStamped', self._pose),
+            _beside(recording, 'predicted_markers'): ('MarkerArray', self._discs),
             '/diagnostics': ('DiagnosticArray', self._diagnostics)}
 
     def take(self, message: Message) -> None:
@@ -95,6 +97,18 @@ class _Reader:
             self.forecasts[-1].regions.append(Region(
                 samples.stamp_ns(content.header), np.array(samples.read_pose(content.pose.pose)),
                 covariance))
+
+    def _discs(self, content: Any, receive_ns: int) -> None:
+        """Take the ellipses along the newest path; the number of a marker is that of its step."""
+        for marker in content.markers:
+            newest = self.forecasts[-1] if self.forecasts else None
+            if newest is None or samples.stamp_ns(marker.header) != newest.anchor_ns \
+                    or not 0 <= marker.id < len(newest.poses):
+                continue
+            x, y, angle = samples.read_pose(marker.pose)
+            newest.discs.append(Disc(
+                int(newest.stamps_ns[marker.id]), np.array([x, y]),
+                Ellipse(0.5 * marker.scale.x, 0.5 * marker.scale.y, angle)))
 
     def _diagnostics(self, content: Any, receive_ns: int) -> None:
         stamp_ns = receive_ns - self._offset.offset_ns

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from lstm_predictor.core.ellipse import Ellipse, ellipse
 from lstm_predictor.core.samples import Command
 from lstm_predictor.core.window import Window, WindowConfig
 
@@ -24,6 +25,14 @@ class Region(NamedTuple):
     covariance: Array  # (3, 3)
 
 
+class Disc(NamedTuple):
+    """Where a predicted position lies with 90 %."""
+
+    stamp_ns: int  # it is predicted for
+    center: Array  # (2,)
+    ellipse: Ellipse
+
+
 @dataclass(frozen=True)
 class Forecast:
     """One predicted path, in the odometry's frame."""
@@ -31,7 +40,13 @@ class Forecast:
     anchor_ns: int  # stamp of the newest odometry it is made of
     stamps_ns: Times  # (H,)
     poses: Array  # (H, 3)
-    regions: list[Region] = field(default_factory=list)  # of some steps, the near ones first
+    regions: list[Region] = field(default_factory=list)  # of some steps, to be scored
+    discs: list[Disc] = field(default_factory=list)  # of some steps, to be drawn
+
+
+def disc_of(region: Region) -> Disc:
+    """Return what is drawn of an error region."""
+    return Disc(region.stamp_ns, region.pose[:2], ellipse(region.covariance))
 
 
 class Judgement(NamedTuple):
