@@ -50,6 +50,7 @@ def look(given: argparse.Namespace) -> Review:
             from lstm_predictor.cli.models import model_once
             from lstm_predictor.view.offline import offline
             model = model_once(given.model or Path(default_model()))
+            print(f'predicting along {recording.duration:.0f} s of recording', flush=True)
             seen = limits_of(recording.readings())
             review = offline(recording, model, (given.max_speed or seen[0],
                                                 given.max_yaw_rate or seen[1]))
