@@ -17,7 +17,7 @@ from lstm_predictor.core.ellipse import CHI2_2_90  # noqa: E402
 from lstm_predictor.core.prediction import Prediction  # noqa: E402
 from lstm_predictor.nodes import predictor_node, replanner_node  # noqa: E402
 from lstm_predictor.nodes.markers import command_markers, region_markers  # noqa: E402
-from lstm_predictor.nodes.sim_node import odometry_message  # noqa: E402
+from lstm_predictor.nodes.sim_node import SimNodeConfig  # noqa: E402
 from nav_msgs.msg import Odometry, Path as PathMessage  # noqa: E402
 from test_predictor_node import Feed, OFTEN, with_imu_and_commands  # noqa: E402
 from test_replanner_node import Robot  # noqa: E402
@@ -173,8 +173,7 @@ def test_rviz_shows_topics_that_there_are(topics):
 
 
 def frames():
-    message = odometry_message(samples.Odometry(SECOND, 0.0, 0.0, 0.0, 0.0, 0.0), 0)
-    return {message.header.frame_id, message.child_frame_id}
+    return {SimNodeConfig.odom_frame, SimNodeConfig.base_frame}
 
 
 def test_rviz_and_foxglove_look_at_frames_that_there_are():

@@ -14,6 +14,8 @@ from types import TracebackType
 
 _GRACE = 5.0  # time to end in an orderly way [s]
 _PR_SET_PDEATHSIG = 1
+_FIRST_DOMAIN, _DOMAINS = 40, 60
+_PORTS = 32768  # by which ros2's domain_coordinator reserves domains for tests as well
 
 
 class NodeDied(RuntimeError):
@@ -98,12 +100,15 @@ def own_domain() -> Iterator[int]:
 
     A recording that is played must not be heard by a robot that is running. TurtleBot3 uses 30.
     """
-    for domain in range(40, 100):
+    # Who was in a domain a moment ago may not have been forgotten there yet, so that the next
+    # process begins elsewhere.
+    for number in range(_DOMAINS):
+        domain = _FIRST_DOMAIN + (os.getpid() + number) % _DOMAINS
         if str(domain) == os.environ.get('ROS_DOMAIN_ID'):
             continue
         with socket.socket() as reserved:
             try:
-                reserved.bind(('127.0.0.1', 41000 + domain))
+                reserved.bind(('', _PORTS + domain))
             except OSError:
                 continue
             os.environ['ROS_DOMAIN_ID'] = str(domain)
@@ -112,7 +117,7 @@ def own_domain() -> Iterator[int]:
                 os.environ['ROS_LOCALHOST_ONLY'] = '1'
             yield domain
             return
-    raise NodeDied('no ROS_DOMAIN_ID from 40 to 99 is free')
+    raise NodeDied('every ROS_DOMAIN_ID from 40 to 99 is in use')
 
 
 def _end_with_parent() -> None:
