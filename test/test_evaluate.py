@@ -1,10 +1,13 @@
 """`evaluate` says how far every predictor was from what came, or in one line why it cannot."""
 
+import argparse
 import json
 import math
 import shutil
 
 from conftest import assert_one_error_line
+from lstm_predictor.bags import Topics
+from lstm_predictor.cli.arguments import add_topics, topics_of
 from lstm_predictor.cli.evaluate import main
 from lstm_predictor.core.samples import Command, Imu, Odometry
 from lstm_predictor.learning.metrics import HORIZONS
@@ -170,6 +173,25 @@ def test_a_topic_that_is_not_there_is_named(refused, bags, model_path):
     said = refused(main, str(bags / 'straight'), '--model', str(model_path),
                    '--odom-topic', '/wheels')
     assert '/wheels' in said and 'straight' in said and '/odom' in said
+
+
+def test_topics_of_a_robot_are_looked_for(refused, bags, model_path):
+    said = refused(main, str(bags / 'straight'), '--model', str(model_path), '--robot', 'husky')
+    assert '/odometry/filtered' in said
+
+
+def test_topic_counts_before_the_robot():
+    given = argparse.ArgumentParser()
+    add_topics(given)
+    assert topics_of(given.parse_args([])) == Topics()
+    assert topics_of(given.parse_args(['--robot', 'husky', '--imu-topic', '/imu'])) == Topics(
+        '/odometry/filtered', '/imu', '/cmd_vel')
+
+
+def test_unknown_robot_is_named(capsys):
+    with pytest.raises(SystemExit):
+        main(['--robot', 'tricycle', 'bag'])
+    assert 'robot "tricycle" is unknown: it must be generic, husky' in capsys.readouterr().err
 
 
 def test_a_bad_model_is_named_in_one_line(refused, bags, tmp_path):

@@ -8,19 +8,33 @@ from pathlib import Path
 from typing import Any
 
 from lstm_predictor.bags import Topics
+from lstm_predictor.profiles import load, Profile, ProfileError
 
 
 def add_topics(parser: argparse.ArgumentParser) -> None:
     """Let the user say under which names a recording has what the predictor hears."""
+    parser.add_argument('--robot', type=_robot, metavar='NAME',
+                        help='take the topics of a profile in config/robots, or of such a file')
     for item in fields(Topics):
         name = item.name.replace('_', '-')
-        parser.add_argument(
-            f'--{name}-topic', default=item.default, help=f'default: {item.default}')
+        parser.add_argument(f'--{name}-topic', help=f'default: that of --robot or {item.default}')
 
 
 def topics_of(given: argparse.Namespace) -> Topics:
-    """Return the names that the user gave, or else the usual ones."""
-    return Topics(given.odom_topic, given.imu_topic, given.cmd_vel_topic)
+    """Return the names that the user gave, or else those of the robot, or else the usual ones."""
+    robot = given.robot
+    usual = Topics() if robot is None else Topics(*(
+        f'/{name}' for name in (robot.odom_topic, robot.imu_topic, robot.cmd_vel_topic)))
+    return Topics(given.odom_topic or usual.odom, given.imu_topic or usual.imu,
+                  given.cmd_vel_topic or usual.cmd_vel)
+
+
+def _robot(text: str) -> Profile:
+    """Return the profile of that name; argparse tells the user where there is none."""
+    try:
+        return load(text)
+    except ProfileError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def write_groups(file: Path, groups: dict[str, Any]) -> None:

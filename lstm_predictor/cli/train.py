@@ -13,8 +13,9 @@ from typing import Any
 # Threads that wait for work must not take the core from those that have some.
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
-from lstm_predictor.bags import BagError  # noqa: E402
-from lstm_predictor.cli.arguments import positive_integer, write_groups  # noqa: E402
+from lstm_predictor.bags import BagError, Topics  # noqa: E402
+from lstm_predictor.cli.arguments import (  # noqa: E402
+    add_topics, positive_integer, topics_of, write_groups)
 from lstm_predictor.core.artifact import Artifact, ModelFileError  # noqa: E402
 from lstm_predictor.learning import config as configuration  # noqa: E402
 from lstm_predictor.learning import corpus, evaluate, metrics, recordings  # noqa: E402
@@ -51,8 +52,9 @@ def run(config: configuration.TrainConfig, given: argparse.Namespace) -> dict[st
     """Train and export; return the scores on what training did not see."""
     started = time.monotonic()
     split = corpus.split(given.recordings, config.recordings) if given.recordings else None
-    maker = corpus.Maker(config.window, config.horizon, given.cache)
-    names = json.dumps([plain(config), str(split)], sort_keys=True)
+    topics = topics_of(given)
+    maker = corpus.Maker(config.window, config.horizon, given.cache, topics)
+    names = json.dumps([plain(config), str(split), str(topics)], sort_keys=True)
     folder = given.runs / hashlib.sha256(names.encode()).hexdigest()[:12]
     if os.environ.get('LOCAL_RANK', '0') == '0':  # not in the processes that this one starts
         print(f'checkpoints and logs in {folder}')
@@ -60,14 +62,15 @@ def run(config: configuration.TrainConfig, given: argparse.Namespace) -> dict[st
     used = {} if split is None else {
         use: [path.name for path in paths] for use, paths in vars(split).items()}
     made = Run(config, trained, used, time.monotonic() - started)
-    groups = scores(Artifact(trained.model, contract_of(made)), split, config.test_robots)
+    groups = scores(Artifact(trained.model, contract_of(made)), split, config.test_robots, topics)
     output = given.output or Path(config.output)
     export(output, made, groups)
     print(f'wrote {output} and {output.with_suffix(".md")}')
     return groups
 
 
-def scores(artifact: Artifact, split: corpus.Split | None, robots: int) -> dict[str, Any]:
+def scores(artifact: Artifact, split: corpus.Split | None, robots: int, topics: Topics
+           ) -> dict[str, Any]:
     """Return the groups for the model card: new robots, recordings not trained on."""
     fleet = FleetConfig(robots=robots, seed=_TEST_SEED)
     simulated = list(tracks(fleet, os.cpu_count() or 1))
@@ -77,7 +80,7 @@ def scores(artifact: Artifact, split: corpus.Split | None, robots: int) -> dict[
             evaluate.evaluate(artifact, track, known) for track in simulated).group()
     for use in ('validation', 'test', 'left_out'):
         for path in getattr(split, use, []):
-            track, _ = recordings.read(path)
+            track, _ = recordings.read(path, topics)
             outcome = evaluate.evaluate(artifact, track, known=False)
             if len(outcome):
                 groups[f'{use}: {path.name}'] = outcome.group()
@@ -100,6 +103,7 @@ def _arguments() -> argparse.ArgumentParser:
                         help='folder of checkpoints and logs; a run that was killed goes on')
     parser.add_argument('--cache', type=Path, default=corpus.default_cache(),
                         help='folder in which examples are kept for the next run')
+    add_topics(parser)
     return parser
 
 

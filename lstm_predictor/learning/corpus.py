@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from lstm_predictor.bags import Topics
 from lstm_predictor.core.window import WindowConfig
 from lstm_predictor.learning import dataset, recordings, store
 from lstm_predictor.learning.dataset import Examples
@@ -32,6 +33,7 @@ class Maker:
     window: WindowConfig
     horizon: int  # steps
     cache: Path
+    topics: Topics = Topics()  # of the recordings
 
     def fleet(self, config: FleetConfig, stride: float) -> Examples:
         """Return the examples of a simulated fleet, `stride` steps apart."""
@@ -41,9 +43,9 @@ class Maker:
 
     def recorded(self, folders: list[Path], variants: int = 0) -> Examples:
         """Return the examples of recordings, each followed by its variants."""
-        cut = partial(_recorded_examples, self.window, self.horizon, variants)
+        cut = partial(_recorded_examples, self.window, self.horizon, self.topics, variants)
         named = [(str(folder), folder_stamp(folder)) for folder in folders]
-        return self._kept(('recorded', named, variants), lambda: _in_processes(
+        return self._kept(('recorded', named, str(self.topics), variants), lambda: _in_processes(
             cut, list(enumerate(folders)), 'recordings'))
 
     def _kept(self, what: Any, make: Any) -> Examples:
@@ -115,9 +117,10 @@ def _fleet_examples(window: WindowConfig, horizon: int, stride: float, job: Any)
     return dataset.examples_of(drive_job(robot), window, horizon, stride, number)
 
 
-def _recorded_examples(window: WindowConfig, horizon: int, variants: int, job: Any) -> Examples:
+def _recorded_examples(window: WindowConfig, horizon: int, topics: Topics, variants: int,
+                       job: Any) -> Examples:
     number, folder = job
-    track, _ = recordings.read(folder)
+    track, _ = recordings.read(folder, topics)
     tracks = [track] + [recordings.variant(track, np.random.default_rng([number, i]))
                         for i in range(variants)]
     first = number * (variants + 1)
