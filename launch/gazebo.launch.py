@@ -5,8 +5,8 @@ Gazebo Harmonic or newer. The world has patches without grip, the wheels slip (W
 ``ground_truth`` says where the robot is (OdometryPublisher); topics, frames and rates are those
 of the MuJoCo robot of ``simulation.launch.py``. Drive it by publishing ``cmd_vel_in``.
 
-A dead time and commands in steps of 0.01 only the MuJoCo robot has: of Gazebo's systems none delays
-a command (TriggeredPublisher's ``delay_ms`` is for messages that are fixed beforehand).
+A dead time and commands in steps of 0.01 only the MuJoCo robot has: of Gazebo's systems none
+delays a command (TriggeredPublisher's ``delay_ms`` is for messages that are fixed beforehand).
 """
 
 import os
