@@ -89,13 +89,14 @@ class Observer:
         return len(times) > 1 and bool(self.window.covered(times[-1:])[0])
 
     def due(self) -> int | None:
-        """Return the stamp [ns] of the newest odometry where a step of the grid is due."""
+        """Return the stamp [ns] of the newest odometry, unseen so far, where a step is due."""
         if not self.ready():
             return None
         anchor_ns = int(self.window.odometry.times[-1])
         step_ns = self.window.config.step_ns
         due_ns = anchor_ns if self._due_ns is None else self._due_ns
-        if anchor_ns < due_ns - _EARLY * step_ns:
+        # An older message that comes late leaves the newest one what it was.
+        if anchor_ns == self._learned_ns or anchor_ns < due_ns - _EARLY * step_ns:
             return None
         # A step later than that has been missed; the next ones are counted from here.
         self._due_ns = (due_ns if anchor_ns <= due_ns + step_ns else anchor_ns) + step_ns
