@@ -10,6 +10,8 @@ import os
 import signal
 import sys
 
+from lstm_predictor.extras import missing
+
 
 def predictor() -> int:
     """Run the predictor node."""
@@ -75,7 +77,12 @@ def _run(module: str, interrupted: int) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         # Nothing has been opened yet that would have to be closed.
         signal.signal(number, lambda *_: os._exit(interrupted))
-    main = import_module(f'lstm_predictor.{module}').main
+    try:
+        main = import_module(f'lstm_predictor.{module}').main
+    except ModuleNotFoundError as error:
+        part, name = module.split('.')
+        print(f'error: {missing(error, part if name == "main" else name)}', file=sys.stderr)
+        return 1
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     return int(main())

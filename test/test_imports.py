@@ -15,15 +15,16 @@ MAY_IMPORT = {
     'bags': {'core'},
     'sim': {'core', 'bags'},
     'learning': {'core', 'bags', 'sim'},
-    'nodes': {'core', 'bags', 'sim', 'paths'},
+    'nodes': {'core', 'bags', 'sim', 'paths', 'extras'},
     'view': {'core', 'bags', 'learning'},
-    'cli': {'core', 'bags', 'sim', 'learning', 'nodes', 'view', 'paths', 'profiles'},
+    'cli': {'core', 'bags', 'sim', 'learning', 'nodes', 'view', 'paths', 'profiles', 'extras'},
     'faults': {'core', 'nodes', 'cli', 'paths'},
     'profiles': {'core', 'paths'},
     'gazebo': {'profiles', 'paths'},
     'launching': {'profiles'},  # for the launch files alone
+    'extras': set(),
     'paths': set(),
-    'start': set(),  # by name, once it is known which
+    'start': {'extras'},  # by name, once it is known which
 }
 
 # A package from outside, and the only parts that may import it.

@@ -8,6 +8,7 @@ import sys
 from lstm_predictor.bags import BagError, folder_of, limits_of, Recording
 from lstm_predictor.cli.arguments import add_topics, positive, topics_of
 from lstm_predictor.core.artifact import ModelFileError
+from lstm_predictor.extras import missing
 from lstm_predictor.paths import default_model
 from lstm_predictor.view.recorded import has_predictions, recorded
 from lstm_predictor.view.review import Review
@@ -25,10 +26,7 @@ def main(args: list[str] | None = None) -> int:
         if given.json is not None:
             given.json.write_text(json.dumps(numbers, indent=1))
     except ModuleNotFoundError as error:
-        if error.name is None or not error.name.startswith('plotly'):
-            raise
-        print('error: the page needs plotly, which is not there: pip install plotly',
-              file=sys.stderr)
+        print(f'error: {missing(error, "the page")}', file=sys.stderr)
         return 1
     except (BagError, ModelFileError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)

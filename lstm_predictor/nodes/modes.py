@@ -17,6 +17,7 @@ from lstm_predictor.core.pursuit import Law, Pursuit, PursuitConfig
 from lstm_predictor.core.replanner import (
     DISAGREES, IDLE, LEAST_HORIZON_NS, Output, Replanner, ReplannerConfig, STOPPED, Target,
     UNCORRECTED)
+from lstm_predictor.extras import missing
 from lstm_predictor.nodes import health, parameters
 from lstm_predictor.nodes.commands import BEST_EFFORT, COMMANDS, CommandSubscription
 from lstm_predictor.nodes.frames import FrameError, Frames
@@ -269,6 +270,9 @@ def mode_of(name: str) -> type[Mode]:
     if name == 'follow_path':
         return FollowPath
     if name == 'mppi':
-        from lstm_predictor.nodes.planning import PlanWithModel
+        try:
+            from lstm_predictor.nodes.planning import PlanWithModel
+        except ModuleNotFoundError as error:
+            raise ValueError(missing(error, 'mode mppi')) from None
         return PlanWithModel
     raise ValueError(f'mode must be compensate, follow_path or mppi, is {name!r}')
