@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, ExitStack
 import ctypes
+import itertools
 import os
 from pathlib import Path
 import resource
@@ -15,6 +16,7 @@ from types import TracebackType
 _GRACE = 5.0  # time to end in an orderly way [s]
 _PR_SET_PDEATHSIG = 1
 _FIRST_DOMAIN, _DOMAINS = 40, 60
+_turns = itertools.count(os.getpid())
 _PORTS = 32768  # by which ros2's domain_coordinator reserves domains for tests as well
 
 
@@ -100,10 +102,9 @@ def own_domain() -> Iterator[int]:
 
     A recording that is played must not be heard by a robot that is running. TurtleBot3 uses 30.
     """
-    # Who was in a domain a moment ago may not have been forgotten there yet, so that the next
-    # process begins elsewhere.
-    for number in range(_DOMAINS):
-        domain = _FIRST_DOMAIN + (os.getpid() + number) % _DOMAINS
+    for _ in range(_DOMAINS):
+        # Who was in a domain a moment ago may not have been forgotten there yet: take the next.
+        domain = _FIRST_DOMAIN + next(_turns) % _DOMAINS
         if str(domain) == os.environ.get('ROS_DOMAIN_ID'):
             continue
         with socket.socket() as reserved:

@@ -49,6 +49,9 @@ def session(name: str) -> Iterator[Session]:
         try:
             yield Session(node, executor)
         finally:
+            # What an executor still holds is not destroyed, and goes on sending.
+            executor.remove_node(node)
+            executor.shutdown()
             node.destroy_node()
     finally:
         rclpy.try_shutdown()

@@ -44,17 +44,13 @@ def main(args: list[str] | None = None) -> int:
                       f'all', file=sys.stderr)
                 return 2
             results = []
-            for number in range(given.runs):
+            for _ in range(given.runs):
                 for result in _results(chosen, Path(folder)):
                     results.append(result)
                     print(line(result), flush=True)
+                _write(given, results)
         failed = [result for result in results if result.problems]
         print(f'{len(results) - len(failed)} of {len(results)} passed')
-        if given.json:
-            given.json.parent.mkdir(parents=True, exist_ok=True)
-            given.json.write_text(json.dumps({'faults': numbers(results)}, indent=1))
-        if given.report:
-            given.report.write_text(markdown(results))
     except (NodeDied, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
@@ -62,6 +58,15 @@ def main(args: list[str] | None = None) -> int:
         print('\ninterrupted', file=sys.stderr)
         return 130
     return 1 if failed else 0
+
+
+def _write(given: argparse.Namespace, results: list[Result]) -> None:
+    """Write what came of the runs so far."""
+    if given.json:
+        given.json.parent.mkdir(parents=True, exist_ok=True)
+        given.json.write_text(json.dumps({'faults': numbers(results)}, indent=1))
+    if given.report:
+        given.report.write_text(markdown(results))
 
 
 def _results(faults: list[Fault], folder: Path) -> Iterator[Result]:

@@ -15,7 +15,7 @@ STEP = 0.01  # between two looks at the robot [s]
 FRESH = 0.2  # age of a source's command, or of odometry, by which a motion is still meant [s]
 _SLACK = 0.01  # of numbers that were rounded on their way [m/s], [rad/s]
 _JITTER = 0.1  # by which two commands may be farther apart than they were heard [s]
-_STEADY = 0.3  # for which motion must last that has recovered [s]
+STEADY = 0.3  # for which motion must last that has recovered [s]
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def _recovered_after(told: Array, meant: Array, end: float, last: float,
                                 or not asked[-1].any())
         if moves and _is_safe(held, meant, at, bounds):
             since = min(since, at)
-            if at - since > _STEADY:
+            if at - since > STEADY:
                 return float(since - end)
         else:
             since = math.inf

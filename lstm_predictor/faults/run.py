@@ -3,7 +3,7 @@
 import time
 
 from lstm_predictor.faults.cases import Fault
-from lstm_predictor.faults.measure import Bounds, measure, Measured
+from lstm_predictor.faults.measure import Bounds, measure, Measured, STEADY
 from lstm_predictor.faults.report import Result
 from lstm_predictor.faults.stage import AFTER, BEFORE, LIMITS, Stage
 
@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 _PATIENCE = 40.0  # until a robot drives at all [s]
 _WELL = 1.0  # for which it drives before something goes wrong [s]
 _RECOVERY = 2.0  # that it may take [s]
-_SAID = 1.5  # after a fault's end until which the diagnostics may come [s]
+_SAID = 1.3  # after a fault's end until which the diagnostics may come [s]
 _BOUNDS = Bounds(LIMITS['max_velocity'][0], LIMITS['max_velocity'][2],
                  LIMITS['max_accel'][0], LIMITS['max_accel'][2])
 
@@ -35,7 +35,11 @@ def run(stage: Stage, fault: Fault) -> Result:
     stage.command = BEFORE
     end = time.monotonic()
     stage.follow_on()
-    stage.wait(max(0.0, end + _RECOVERY + 1.0 - time.monotonic()))
+    # Longer only where it is slow to recover.
+    stage.wait(max(0.0, end + _SAID - time.monotonic()))
+    if not stage.wait_for(stage.drives, _RECOVERY - _SAID):
+        stage.wait(1.0)
+    stage.wait(STEADY)
     last = time.monotonic()
     meant = _meant(stage)
     if act.plan_is_off and stage.setting.mode != 'compensate':
