@@ -85,11 +85,12 @@ def test_the_shipped_model_plans_a_straight_metre(probe, node):
     assert path[-1, :2] == pytest.approx([1.0, 0.0], abs=0.1)
     assert np.abs(path[:, 1]).max() < 0.1
     assert (np.abs(planner.commands()) <= [0.22, 2.84]).all()
-    assert planner.status().level == DiagnosticStatus.OK
+    # What is slow for a moment on a busy machine stays named for two seconds.
+    probe.until(lambda: planner.status().level == DiagnosticStatus.OK)
     values = {item.key: item.value for item in planner.status().values}
     assert values['mode'] == 'mppi'
     for topic in ('odom', 'imu', 'plan'):
-        assert planner.status(topic).level == DiagnosticStatus.OK
+        probe.until(lambda: planner.status(topic).level == DiagnosticStatus.OK, topic)
 
 
 def test_stops_without_odometry_and_goes_on_with_it(probe, node):

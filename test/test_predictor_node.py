@@ -202,7 +202,7 @@ def test_publishes_what_the_core_predicts(probe, node, model_path, rate, reliabl
     feed.send(messages)
     assert_same(feed, offline(model_path, messages))
     assert_well_formed(feed)
-    assert feed.status('prediction').level == DiagnosticStatus.OK
+    probe.until(lambda: feed.status('prediction').level == DiagnosticStatus.OK)
 
 
 @pytest.mark.parametrize('rate, reliable, number', [
@@ -400,7 +400,7 @@ def test_without_imu_by_parameter(probe, node, model_path):
         else:
             feed.send([message])
     assert_same(feed, offline(model_path, messages, use_imu=False))
-    assert feed.status('prediction').level == DiagnosticStatus.OK
+    probe.until(lambda: feed.status('prediction').level == DiagnosticStatus.OK)
 
 
 def test_goes_on_when_imu_stops_and_says_so(probe, node, model_path):
@@ -511,7 +511,7 @@ def test_hears_both_types_of_command(probe, node, kind, node_first):
         node()
     feed.connect()
     feed.send([kind()] * 3)
-    assert feed.status('cmd_vel').level == DiagnosticStatus.OK
+    probe.until(lambda: feed.status('cmd_vel').level == DiagnosticStatus.OK)
 
 
 def test_hears_a_publisher_that_comes_back_with_the_other_type(probe, node):
