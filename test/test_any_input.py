@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, Phase, settings, strategies as st
 from hypothesis.stateful import initialize, invariant, rule, RuleBasedStateMachine
 from lstm_predictor.core import artifact, se2
 from lstm_predictor.core.observer import Observer
@@ -130,7 +130,7 @@ class Readings(RuleBasedStateMachine):
 
 TestReadings = Readings.TestCase
 TestReadings.settings = settings(
-    max_examples=40, stateful_step_count=20, deadline=None, derandomize=True)
+    max_examples=30, stateful_step_count=20, deadline=None, derandomize=True)
 
 
 # What is predicted.
@@ -163,9 +163,9 @@ def assert_said_truly(prediction):
 
 # Driving, of which some readings are others and come at other times; then a jump of time.
 drives = st.lists(st.tuples(
-    st.integers(1, 70), skews, st.lists(st.tuples(
-        st.integers(0, 69), st.integers(1, 10), readings(huge)), max_size=3)),
-    min_size=1, max_size=3)
+    st.integers(1, 60), skews, st.lists(st.tuples(
+        st.integers(0, 59), st.integers(1, 10), readings(huge)), min_size=1, max_size=4)),
+    min_size=2, max_size=3)
 
 
 def spoiled(driven):
@@ -182,7 +182,8 @@ def spoiled(driven):
     return sequence, now_ns
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=12, deadline=None, derandomize=True,
+          phases=[Phase.explicit, Phase.generate])  # to shrink an example would take minutes
 @given(drives)
 def test_a_prediction_says_whether_it_can_be_published_and_comes_right_again(driven):
     """As right as that of a predictor that heard nothing of what was before."""
@@ -201,11 +202,3 @@ def test_a_prediction_says_whether_it_can_be_published_and_comes_right_again(dri
     for one, other in zip(after, expected):
         missed = np.abs(se2.between(other.poses, one.poses)).max(axis=0)
         assert np.hypot(*missed[:2]) < 0.05 and missed[2] < 0.2
-
-
-@pytest.mark.parametrize('late', [1, 2])
-def test_a_message_that_comes_late_does_not_make_the_newest_due_again(late):
-    messages = [reading for reading in arc(START, 60) if isinstance(reading, Odometry)]
-    messages.insert(40 + late, messages.pop(40))
-    anchors = [p.anchor_ns for p in predicted(Predictor(model(), PredictorConfig()), messages)]
-    assert anchors == [START + i * STEP for i in range(20, 60) if i != 40]

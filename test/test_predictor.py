@@ -222,6 +222,14 @@ def test_a_late_message_is_no_jump():
         predictions(readings, config=alone)[-1].poses)
 
 
+@pytest.mark.parametrize('late', [1, 2])
+def test_a_late_message_does_not_make_the_newest_due_again(late):
+    readings = odometry()
+    readings.insert(30 + late, readings.pop(30))
+    anchors = [p.anchor_ns for p in predictions(readings, UNTRAINED)]
+    assert anchors == [r.stamp_ns for i, r in enumerate(odometry()) if i >= 20 and i != 30]
+
+
 @pytest.mark.parametrize('kind', [Imu, Command])
 def test_what_is_far_ahead_of_the_odometry_is_refused_by_name(kind):
     predictor = Predictor(UNTRAINED, PredictorConfig())
