@@ -6,6 +6,7 @@ graph until they know. Until then nothing is received or sent, as nobody would h
 """
 
 from collections.abc import Callable
+import time
 from typing import Any
 
 from geometry_msgs.msg import Twist, TwistStamped
@@ -20,6 +21,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 COMMANDS = (Twist, TwistStamped)
 _TYPES = {type_name(kind): kind for kind in COMMANDS}
 _LOOK_PERIOD = 0.2  # [s]
+_LEAVING = 0.03  # time that the last message has to leave this process [s]
 # The durations are said outright, as the graph says those of others.
 _SENT = QoSProfile(depth=10, deadline=Infinite, liveliness_lease_duration=Infinite)
 BEST_EFFORT = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -101,9 +103,11 @@ class CommandPublisher:
         return f'{self._topic}: {problem}' if problem else ''
 
     def flush(self) -> None:
-        """Wait a little until reliable subscribers have what was sent."""
+        """Wait a little until those who hear have what was sent."""
         if self._publisher is not None:
             self._publisher.wait_for_all_acked(Duration(seconds=0.2))
+            # Hearers of best effort acknowledge nothing, and what is sent goes out a little later.
+            time.sleep(_LEAVING)
 
     def destroy(self) -> None:
         """Stop sending."""
