@@ -114,6 +114,8 @@ def own_domain() -> Iterator[int]:
                 continue
             os.environ['ROS_DOMAIN_ID'] = str(domain)
             os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+            # In shared memory that a killed process left behind, messages get lost.
+            os.environ['FASTDDS_BUILTIN_TRANSPORTS'] = 'UDPv4'
             if os.environ.get('ROS_DISTRO') == 'humble':
                 os.environ['ROS_LOCALHOST_ONLY'] = '1'
             yield domain

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 import json
 import logging
-import os
 from pathlib import Path
 import sys
 from tempfile import TemporaryDirectory
@@ -28,8 +27,6 @@ from lstm_predictor.faults.stage import Setting, Stage
 def main(args: list[str] | None = None) -> int:
     """Run the bench; return 0 where every fault passes, else 1."""
     given = _arguments().parse_args(args)
-    # Shared memory of a process that was killed would break the next one.
-    os.environ['FASTDDS_BUILTIN_TRANSPORTS'] = 'UDPv4'
     logging.captureWarnings(True)
     try:
         with TemporaryDirectory() as folder:

@@ -8,7 +8,6 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, field
 import json
-import os
 from pathlib import Path
 import random
 import sys
@@ -87,7 +86,6 @@ class Soaked:
 def soak(minutes: float, factor: float, seed: int, words: Path,
          show: Callable[[str], object] = lambda line: None) -> Soaked:
     """Return what was seen in so many minutes; raise NodeDied where a node ends."""
-    os.environ['FASTDDS_BUILTIN_TRANSPORTS'] = 'UDPv4'
     result, draws = Soaked(), random.Random(seed)
     with own_domain(), Nodes(words) as nodes, session('soak') as source:
         stage = Stage(source, nodes, Setting(sim_time=True, factor=factor))
