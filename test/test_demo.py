@@ -73,20 +73,25 @@ def test_a_predicted_pose_is_where_the_robot_is_at_its_stamp(demo, run):
     contract = load(MODEL).contract
     with Recording(demo[0] / run) as recording:
         window = filled_window(recording.readings(), contract.window_config(0.22, 2.84))
-        poses, stamps, received = [], [], []
-        for message in recording.messages_on('/predicted_pose'):
+        poses, stamps, begins, begin_ns = [], [], [], 0
+        for message in recording.messages_on('/predicted_path', '/predicted_pose'):
             content = message.decoded()
+            if message.topic == '/predicted_path':
+                begin_ns = samples.stamp_ns(content.header)
+                continue
             planar = content.pose.covariance.reshape(6, 6)[np.ix_([0, 1, 5], [0, 1, 5])]
             assert np.linalg.eigvalsh(planar).min() > 0.0
             stamps.append(samples.stamp_ns(content.header))
-            received.append(message.receive_ns)
+            begins.append(begin_ns)
             poses.append(samples.read_pose(content.pose.pose))
-    stamps, received, poses = np.array(stamps), np.array(received), np.array(poses)
-    known = window.without_gap(received, stamps)
-    at_stamp = position_error(poses[known], window.poses(stamps[known]))
-    when_sent = position_error(poses[known], window.poses(received[known]))
-    assert known.sum() > 100
-    assert np.sqrt(np.mean(at_stamp ** 2)) < 0.25 * np.sqrt(np.mean(when_sent ** 2))
+    stamps, begins, poses = np.array(stamps), np.array(begins), np.array(poses)
+    known = window.without_gap(begins, stamps)
+    poses, then, before = poses[known], window.poses(stamps[known]), window.poses(begins[known])
+    # On a busy machine the robot is told little, and stands.
+    moved = position_error(then, before) > 0.01
+    assert moved.sum() > 20
+    assert np.median(position_error(poses, then)[moved]) \
+        < 0.25 * np.median(position_error(before, then)[moved])
 
 
 def test_ctrl_c_leaves_no_process_behind(tmp_path):
