@@ -136,6 +136,20 @@ def test_imu_is_counted_once_and_named_where_it_is_bad(probe, node):
     probe.until(lambda: 'stamp' in planner.status('imu').message)
 
 
+def test_odometry_of_a_velocity_that_no_robot_has_is_refused_by_name(probe, node):
+    node()
+    planner = Planner(probe)
+    odometry = probe.talk(Odometry, 'odom')
+    planner.connect()
+    probe.until(odometry.get_subscription_count)
+    absurd = drive(1, 0.0, time.time_ns())[0]
+    absurd.twist.twist.linear.x = 1e6
+    odometry.publish(absurd)
+    probe.until(lambda: 'refused 1' in planner.status('odom').message)
+    assert 'the largest of the robot is 0.22 m/s' in planner.status('odom').message
+    assert planner.says('idle')
+
+
 # As a process, and bad starts.
 
 @pytest.mark.parametrize('mode', ['compensate', 'follow_path', 'mppi'])

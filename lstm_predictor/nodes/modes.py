@@ -72,6 +72,10 @@ class Mode:
                                   'limited upstream command: it asks for no motion'))
         return health.OK if good and not self.caution.reason else health.WARN
 
+    def read_odometry(self, message: Odometry) -> samples.Odometry:
+        """Return where the robot is; raise BadMessage where it cannot be."""
+        return samples.read_odometry(message)
+
     def take_odometry(self, odometry: samples.Odometry) -> None:
         """Take where the robot is."""
 
@@ -82,7 +86,7 @@ class Mode:
         """Take back a prediction, as a newer one is unusable."""
 
     def _on_odometry(self, message: Odometry) -> None:
-        odometry = self.node.read('odom', samples.read_odometry, message)
+        odometry = self.node.read('odom', self.read_odometry, message)
         if odometry is not None:
             self.timing.add_odometry(odometry.stamp_ns)
             self.body_frame = message.child_frame_id

@@ -14,6 +14,8 @@ from lstm_predictor.nodes.commands import BEST_EFFORT
 from lstm_predictor.nodes.modes import FollowPath
 from lstm_predictor.paths import default_model
 
+from nav_msgs.msg import Odometry
+
 import numpy as np
 
 from sensor_msgs.msg import Imu
@@ -70,6 +72,12 @@ class PlanWithModel(FollowPath):
         if self._observer.ahead(stamp_ns) <= self._observer.max_step_back:  # it has not stopped
             self._observer.add(samples.Command(stamp_ns, output.speed, output.yaw_rate))
         return output
+
+    def read_odometry(self, message: Odometry) -> samples.Odometry:
+        """Return where the robot is; raise BadMessage for a velocity that no robot has."""
+        odometry = super().read_odometry(message)
+        self._observer.check(odometry)
+        return odometry
 
     def take_odometry(self, odometry: samples.Odometry) -> None:
         """Take where the robot is, and plan from there: the model knows what is on its way."""
