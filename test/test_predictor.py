@@ -200,7 +200,7 @@ def test_odometry_that_leaps_begins_a_new_window_and_says_so(far, restarts):
     assert predictor.ready()
     predictor.add(readings[-1]._replace(x=readings[-2].x + far, y=readings[-2].y))
     assert predictor.ready() is not restarts
-    assert ('m from the one before' in predictor.restart) is restarts
+    assert ('m from the one before' in predictor.why_anew()) is restarts
 
 
 # Time.

@@ -68,7 +68,7 @@ class Predictor:
         self._turn = baselines.constant_turn(contract.classical, step)
         self._adapted = baselines.arx_online(contract.classical, artifact.prior, step)
         self._open = open_commands(1, contract.horizon)
-        self.restart = ''  # why everything was forgotten the last time; the reader empties it
+        self._anew = ''
 
     def reset(self) -> None:
         """Forget every reading and every error, as after a jump of time."""
@@ -83,9 +83,14 @@ class Predictor:
             restart = self.observer.restarts(reading)
             if restart:
                 self.reset()
-                self.restart = restart
+                self._anew = restart
             self.supervisor.observe(reading.stamp_ns, np.array(reading[1:4]))
         return self.observer.add(reading)
+
+    def why_anew(self) -> str:
+        """Return why everything was forgotten since this was last asked, or nothing."""
+        why, self._anew = self._anew, ''
+        return why
 
     def predict_if_due(self) -> Prediction | None:
         """Return a prediction from the newest odometry where a step is due and the window full."""

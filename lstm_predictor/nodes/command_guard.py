@@ -62,10 +62,9 @@ class CommandGuard(ManagedNode):
         self.keep(CommandSubscription(
             self, 'cmd_vel_in', self._on_command, before=TwistStamped).destroy)
         self._diagnostics = health.Diagnostics(self)
-        self._unheard = ''  # why those who hear cmd_vel get nothing
         self.every(self._period, self._send_if_due)
         self.every(config.diagnostics_period, self._report)
-        self.every(health.LOOK_PERIOD, self._look)
+        self.every(health.LOOK_PERIOD, lambda: self._input.look(self))
 
     def start(self) -> None:
         """Start with a robot that shall stand."""
@@ -82,16 +81,12 @@ class CommandGuard(ManagedNode):
     def _on_command(self, message: Any) -> None:
         if not self.active:
             return
-        now = time.monotonic()
-        try:
-            command = samples.read_command(message, 0)
-        except samples.BadMessage as error:
-            self._input.refuse(str(error), now)
+        command = self._input.read(samples.read_command, message, 0)
+        if command is None:
             return
-        self._input.heard(now)
         stands = command.speed == 0.0 and command.yaw_rate == 0.0
         self._input.stopped = health.WARN if stands else health.ERROR
-        self._guard.take(command, now)
+        self._guard.take(command, time.monotonic())
         self._send()
 
     def _send_if_due(self) -> None:
@@ -102,10 +97,6 @@ class CommandGuard(ManagedNode):
         self._sent_at = time.monotonic()
         self._told = self._guard.output(self._sent_at)
         self._command.publish(*self._told)
-
-    def _look(self) -> None:
-        self._input.look(self)
-        self._unheard = self._command.problem()
 
     def _report(self) -> None:
         if not self.active:
@@ -118,7 +109,7 @@ class CommandGuard(ManagedNode):
                 'speed [m/s]': f'{self._told[0]:.3f}', 'yaw rate [rad/s]': f'{self._told[1]:.3f}'})
         self._diagnostics.publish([
             self._input.status(time.monotonic()),
-            health.output_status('cmd_vel', self._unheard), guarding], reason)
+            health.output_status('cmd_vel', self._command.problem), guarding], reason)
 
 
 def main(args: list[str] | None = None) -> int:

@@ -79,6 +79,7 @@ class CommandPublisher:
         self._frame_id = frame_id
         self._publisher: Any = None
         self._type: Any = None
+        self.problem = ''  # why those who hear the topic get nothing, in words
         self._timer = node.create_timer(
             _LOOK_PERIOD, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._look()
@@ -97,11 +98,6 @@ class CommandPublisher:
         twist.angular.z = yaw_rate
         self._publisher.publish(message)
 
-    def problem(self) -> str:
-        """Return in words why those who hear the topic get nothing, or nothing."""
-        problem = hearers_problem(self._node, self._topic, COMMANDS, _SENT)
-        return f'{self._topic}: {problem}' if problem else ''
-
     def flush(self) -> None:
         """Wait a little until those who hear have what was sent."""
         if self._publisher is not None:
@@ -116,6 +112,8 @@ class CommandPublisher:
             self._node.destroy_publisher(self._publisher)
 
     def _look(self) -> None:
+        problem = hearers_problem(self._node, self._topic, COMMANDS, _SENT)
+        self.problem = f'{self._topic}: {problem}' if problem else ''
         wanted = _types(self._node.get_subscriptions_info_by_topic(self._topic))
         if not wanted or self._type in wanted:
             return

@@ -6,12 +6,11 @@ from rclpy.node import Node
 from rclpy.qos import qos_check_compatible, QoSCompatibility, QoSProfile
 
 
-def senders_problem(node: Node, topic: str, kinds: tuple[type, ...], qos: QoSProfile,
-                    most: int = 1) -> str:
+def senders_problem(node: Node, topic: str, kinds: tuple[type, ...], qos: QoSProfile) -> str:
     """Return in words why those who send on a topic are not understood, or nothing."""
     senders = node.get_publishers_info_by_topic(topic)
     problem = _problem(senders, kinds, lambda other: qos_check_compatible(other, qos), 'sends')
-    if problem or len(senders) <= most:
+    if problem or len(senders) <= 1:
         return problem
     return f'{len(senders)} nodes send on {topic} ({_names(senders)}): the last one counts'
 

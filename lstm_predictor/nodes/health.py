@@ -1,5 +1,6 @@
 """What a node says of itself in /diagnostics: a summary first, then one entry per thing."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 import math
 import time
@@ -7,6 +8,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
+from lstm_predictor.core.samples import BadMessage
 from lstm_predictor.nodes.commands import BEST_EFFORT
 from lstm_predictor.nodes.graph import senders_problem
 from lstm_predictor.nodes.managed import ManagedNode
@@ -38,10 +40,17 @@ class Input:
     remarked: str = ''  # what was strange about a message that was used
     remarked_at: float = -math.inf  # [s] steady
 
-    def heard(self, steady: float) -> None:
-        """Count a good message."""
+    def read(self, reader: Callable[..., Any], *message: Any) -> Any:
+        """Return what a reader makes of a message that just came; None where it is bad."""
+        now = time.monotonic()
+        try:
+            reading = reader(*message)
+        except BadMessage as error:
+            self.refuse(str(error), now)
+            return None
         self.count += 1
-        self.last = steady
+        self.last = now
+        return reading
 
     def refuse(self, reason: str, steady: float) -> None:
         """Count a message that must not be used."""

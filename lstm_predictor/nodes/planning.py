@@ -101,9 +101,8 @@ class PlanWithModel(FollowPath):
         self.node.read('imu', self._take_imu, message)
 
     def _take_imu(self, message: Imu) -> bool:
-        reading = samples.read_imu(message)
-        return self._observer.add(reading._replace(
-            stamp_ns=self.timing.on_odometry_clock('imu', reading.stamp_ns)))
+        return self._observer.add(
+            self.timing.on_odometry_clock('imu', samples.read_imu(message)))
 
 
 def _bounds(limits: Limits) -> tuple[tuple[float, float], tuple[float, float]]:

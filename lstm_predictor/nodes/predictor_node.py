@@ -151,36 +151,31 @@ class PredictorNode(ManagedNode):
         return reading
 
     def _read_imu(self, message: Imu) -> samples.Imu:
-        reading = samples.read_imu(message)
-        return reading._replace(
-            stamp_ns=self._timing.on_odometry_clock('imu', reading.stamp_ns))
+        return self._timing.on_odometry_clock('imu', samples.read_imu(message))
 
     def _read_command(self, message: Any) -> samples.Command:
         heard_ns = self._timing.heard_ns()
         command = samples.read_command(message, heard_ns)
         if command.stamp_ns == heard_ns:  # it has none of its own
             return command
-        return command._replace(
-            stamp_ns=self._timing.on_odometry_clock('cmd_vel', command.stamp_ns))
+        return self._timing.on_odometry_clock('cmd_vel', command)
 
     def _take(self, topic: str, read: Any, message: Any) -> bool:
         """Hand a message to the predictor; refuse it by name where it is bad."""
         if not self.active:
             return False
-        now = time.monotonic()
         heard = self._inputs[topic]
-        try:
-            taken = self._predictor.add(read(message))
-        except samples.BadMessage as error:
-            heard.refuse(str(error), now)
-            return False
-        if topic == 'odom' and not taken:
-            heard.refuse('its stamp repeats an earlier one', now)
-            return False
-        heard.heard(now)
-        if self._predictor.restart:
-            heard.remark(f'prediction starts anew, {self._predictor.restart}', now)
-            self._predictor.restart = ''
+        taken = heard.read(self._add, read, message)
+        anew = self._predictor.why_anew()
+        if anew:
+            heard.remark(f'prediction starts anew, {anew}', time.monotonic())
+        return bool(taken)
+
+    def _add(self, read: Any, message: Any) -> bool:
+        reading = read(message)
+        taken = self._predictor.add(reading)
+        if not taken and isinstance(reading, samples.Odometry):
+            raise samples.BadMessage('its stamp repeats an earlier one')
         return taken
 
     def _publish(self, prediction: Prediction) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from lstm_predictor.core import samples
 from lstm_predictor.core.caution import CautionConfig
 from lstm_predictor.core.follower import NO_PLAN
 from lstm_predictor.core.mppi_config import MppiConfig
@@ -72,7 +71,6 @@ class ReplannerNode(ManagedNode):
         self._inputs: dict[str, health.Input] = {}
         self._mode = mode_of(self._config.mode)(self, self._inputs)
         self._command = CommandPublisher(self, 'cmd_vel')
-        self._unheard = ''  # why those who hear cmd_vel get nothing
         self.keep(self._command.destroy)
         self._markers = Markers(self, 'command_markers')
         self._diagnostics = health.Diagnostics(self)
@@ -98,14 +96,7 @@ class ReplannerNode(ManagedNode):
         """Return the reading of a message, or None where it is bad or the node not active."""
         if not self.active:
             return None
-        heard = self._inputs[topic]
-        try:
-            reading = reader(*message)
-        except samples.BadMessage as error:
-            heard.refuse(str(error), time.monotonic())
-            return None
-        heard.heard(time.monotonic())
-        return reading
+        return self._inputs[topic].read(reader, *message)
 
     def send_if_due(self) -> None:
         """Send a command where the last one is old enough."""
@@ -137,7 +128,6 @@ class ReplannerNode(ManagedNode):
     def _look(self) -> None:
         for topic in self._inputs.values():
             topic.look(self)
-        self._unheard = self._command.problem()
 
     def _report(self) -> None:
         if not self.active:
@@ -148,7 +138,7 @@ class ReplannerNode(ManagedNode):
         replanning = self._replanning_status()
         self._diagnostics.publish([
             *(topic.status(time.monotonic()) for topic in self._inputs.values()),
-            health.output_status('cmd_vel', self._unheard),
+            health.output_status('cmd_vel', self._command.problem),
             self._mode.timing.status(self._seconds, 1.0 / self._config.control_frequency),
             replanning], replanning.message)
 

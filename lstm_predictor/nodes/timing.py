@@ -1,12 +1,15 @@
 """What is wrong with the clocks, in words."""
 
 import time
-from typing import Any
+from typing import Any, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from lstm_predictor.core.clock import ClockOffset, JumpWatch
+from lstm_predictor.core.samples import Command, Imu
 from lstm_predictor.nodes import health
+
+Reading = TypeVar('Reading', Imu, Command)
 
 _APART = 0.1  # what a network may take between two topics of one robot [s]
 _TOO_FAR = 1.0  # between two clocks that are taken for one [s]
@@ -43,8 +46,9 @@ class Timing:
         self._compared.clear()
         self._jumps.add(stamp_ns, time.monotonic())
 
-    def on_odometry_clock(self, topic: str, stamp_ns: int) -> int:
-        """Return the stamp [ns] of a message that just came as the odometry's clock has it."""
+    def on_odometry_clock(self, topic: str, reading: Reading) -> Reading:
+        """Return a reading that just came with its stamp as the odometry's clock has it."""
+        stamp_ns = reading.stamp_ns
         apart = self._apart.setdefault(topic, ClockOffset(_COUNT))
         if self._newest is not None and topic not in self._compared:
             # With the odometry just before it: what both were delayed by drops out.
@@ -52,7 +56,7 @@ class Timing:
             heard_ns, odometry_ns = self._newest
             apart.add(self.now_ns() - heard_ns, stamp_ns - odometry_ns)
         wrong = _APART < 1e-9 * abs(apart.offset_ns) < _TOO_FAR
-        return stamp_ns + apart.offset_ns if wrong else stamp_ns
+        return reading._replace(stamp_ns=stamp_ns + apart.offset_ns) if wrong else reading
 
     def now_ns(self) -> int:
         """Return the time of the node's clock [ns]."""

@@ -59,9 +59,9 @@ class _Run:
         except samples.BadMessage as error:
             self.refuse(topic, str(error))
             return
-        if self._predictor.restart:
-            self._trouble('prediction', f'starts anew, {self._predictor.restart}')
-            self._predictor.restart = ''
+        anew = self._predictor.why_anew()
+        if anew:
+            self._trouble('prediction', f'starts anew, {anew}')
         if taken and isinstance(reading, Odometry):
             self._now_ns = reading.stamp_ns
             self.odometry.add(reading)
