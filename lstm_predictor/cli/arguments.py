@@ -1,13 +1,16 @@
 """What the command lines share: kinds of arguments, topics, the file with the numbers."""
 
 import argparse
+from collections.abc import Iterable
 from dataclasses import fields
 import json
 import math
 from pathlib import Path
 from typing import Any
 
+from lstm_predictor import bags
 from lstm_predictor.bags import Topics
+from lstm_predictor.core.samples import Command, Imu, Odometry
 from lstm_predictor.profiles import load, Profile, ProfileError
 
 
@@ -29,6 +32,20 @@ def topics_of(given: argparse.Namespace) -> Topics:
                   given.cmd_vel_topic or usual.cmd_vel)
 
 
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    """Let the user say how fast the robot of a recording may be."""
+    parser.add_argument('--max-speed', type=positive,
+                        help='of the robot [m/s]; default: the largest in the recording')
+    parser.add_argument('--max-yaw-rate', type=positive, help='of the robot [rad/s]; likewise')
+
+
+def limits_of(given: argparse.Namespace, readings: Iterable[Odometry | Imu | Command]
+              ) -> tuple[float, float]:
+    """Return the robot's largest speed [m/s] and yaw rate [rad/s]: the user's, or those seen."""
+    speed, yaw_rate = bags.limits_of(readings)
+    return given.max_speed or speed, given.max_yaw_rate or yaw_rate
+
+
 def _robot(text: str) -> Profile:
     """Return the profile of that name; argparse tells the user where there is none."""
     try:
@@ -38,9 +55,14 @@ def _robot(text: str) -> Profile:
 
 
 def write_groups(file: Path, groups: dict[str, Any]) -> None:
-    """Write the numbers of a table as JSON, in a folder that need not be there yet."""
+    """Write the numbers of a table as JSON."""
+    write_json(file, {'groups': groups})
+
+
+def write_json(file: Path, numbers: dict[str, Any]) -> None:
+    """Write numbers in a folder that need not be there yet."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps({'groups': groups}, indent=1))
+    file.write_text(json.dumps(numbers, indent=1))
 
 
 def positive(text: str) -> float:

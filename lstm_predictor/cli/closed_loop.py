@@ -7,16 +7,16 @@ at its best and at a short one.
 
 import argparse
 import errno
-import json
 import os
 from pathlib import Path
 import sys
 from typing import Any
 
-from lstm_predictor.cli.arguments import positive, positive_integer
+from lstm_predictor.cli.arguments import positive, positive_integer, write_json
 from lstm_predictor.cli.closed_loop_report import fallen_out, table
 from lstm_predictor.cli.closed_loop_runs import CHAINS, each, each_in_real_time, Job
 from lstm_predictor.cli.closed_loop_summary import JOYSTICK, medians, SHORT, summary
+from lstm_predictor.cli.ending import ends_with_a_line
 from lstm_predictor.cli.processes import NodeDied
 from lstm_predictor.core import artifact
 from lstm_predictor.learning.closed_loop_plots import DRAWN, lookahead_figures, path_figures
@@ -43,6 +43,7 @@ _PLAYED = ('raw', 'lstm')
 IN_REAL_TIME = ('pursuit', 'regulated_pursuit')
 
 
+@ends_with_a_line(artifact.ModelFileError, NodeDied, OSError)
 def main(args: list[str] | None = None) -> int:
     """Run the bench; return the exit code."""
     given = _arguments().parse_args(args)
@@ -50,33 +51,26 @@ def main(args: list[str] | None = None) -> int:
     if not jobs:
         print('error: these robots, sources and methods do not go together', file=sys.stderr)
         return 2
-    try:
-        artifact.load(given.model)
-        _make_room(given)
-        runs, driven = [], {}
-        results = each_in_real_time(jobs) if given.ros else each(jobs, given.jobs)
-        for job, (score, positions) in zip(jobs, results):
-            runs.append((job.case, score))
-            if positions is not None:
-                driven[job.case] = positions
-        rows = medians(runs)
-        found = summary(rows)
-        print(table(found))
-        for line in fallen_out(rows):
-            print(f'failed: {line}')
-        if given.json:
-            given.json.write_text(json.dumps({'cases': rows, 'summary': found}, indent=1))
-            print(f'wrote {given.json}')
-        if given.plots:
-            for file in (*path_figures(driven, given.plots),
-                         *lookahead_figures(rows, given.plots)):
-                print(f'wrote {file}')
-    except (artifact.ModelFileError, NodeDied, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('\ninterrupted', file=sys.stderr)
-        return 130
+    artifact.load(given.model)
+    _make_room(given)
+    runs, driven = [], {}
+    results = each_in_real_time(jobs) if given.ros else each(jobs, given.jobs)
+    for job, (score, positions) in zip(jobs, results):
+        runs.append((job.case, score))
+        if positions is not None:
+            driven[job.case] = positions
+    rows = medians(runs)
+    found = summary(rows)
+    print(table(found))
+    for line in fallen_out(rows):
+        print(f'failed: {line}')
+    if given.json:
+        write_json(given.json, {'cases': rows, 'summary': found})
+        print(f'wrote {given.json}')
+    if given.plots:
+        for file in (*path_figures(driven, given.plots),
+                     *lookahead_figures(rows, given.plots)):
+            print(f'wrote {file}')
     return 0
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 from dataclasses import dataclass
-import json
 import math
 from pathlib import Path
 import shutil
@@ -13,7 +12,8 @@ from geometry_msgs.msg import PoseWithCovarianceStamped
 
 from lstm_predictor.bags import BagError, BagWriter
 from lstm_predictor.cli import demo_report
-from lstm_predictor.cli.arguments import not_negative, positive
+from lstm_predictor.cli.arguments import not_negative, positive, write_json
+from lstm_predictor.cli.ending import ends_with_a_line
 from lstm_predictor.cli.processes import NodeDied, Nodes, own_domain
 from lstm_predictor.cli.session import session
 from lstm_predictor.core import samples
@@ -89,26 +89,20 @@ class Driver:
             samples.stamp_ns(message.header), np.array(samples.read_pose(message.pose.pose)))
 
 
+@ends_with_a_line(NodeDied, BagError, OSError)
 def main(args: list[str] | None = None) -> int:
     """Run the demo; return the exit code."""
     given = _arguments().parse_args(args)
-    try:
-        given.out.mkdir(parents=True, exist_ok=True)
-        for name, chain in RUNS.items():
-            shutil.rmtree(given.out / name, ignore_errors=True)
-            run(name, chain, given)
-        report = demo_report.make(
-            {name: given.out / name for name in RUNS}, figure_of_eight(_ROUND), given.out)
-    except (NodeDied, BagError, OSError) as error:
-        print(f'\nerror: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('\ninterrupted', file=sys.stderr)
-        return 130
+    given.out.mkdir(parents=True, exist_ok=True)
+    for name, chain in RUNS.items():
+        shutil.rmtree(given.out / name, ignore_errors=True)
+        run(name, chain, given)
+    report = demo_report.make(
+        {name: given.out / name for name in RUNS}, figure_of_eight(_ROUND), given.out)
     print(report.text)
     for file in (given.out / 'demo.json', given.json):
         if file is not None:
-            file.write_text(json.dumps(report.numbers, indent=1))
+            write_json(file, report.numbers)
     print(f'\nwrote {given.out}/: demo.png, demo.json and the recordings '
           + ' and '.join(RUNS))
     return 0
@@ -131,14 +125,16 @@ def run(name: str, chain: Run, given: argparse.Namespace) -> None:
                          nodes.check)
         began = time.monotonic()
         count = 0
-        while time.monotonic() - began < given.seconds:
-            nodes.check()
-            driver.drive()
-            count += 1
-            if count % 10 == 0:
-                _show(time.monotonic() - began, given.seconds, driver.board.position_rmse)
-            driving.wait(began + count * _PERIOD - time.monotonic())
-        print()
+        try:
+            while time.monotonic() - began < given.seconds:
+                nodes.check()
+                driver.drive()
+                count += 1
+                if count % 10 == 0:
+                    _show(time.monotonic() - began, given.seconds, driver.board.position_rmse)
+                driving.wait(began + count * _PERIOD - time.monotonic())
+        finally:
+            print()  # after the line that moves
         driver.stop()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from lstm_predictor.bags import BagError, Recording
 from lstm_predictor.cli.arguments import (
     add_topics, positive_integer, topics_of, write_groups)
+from lstm_predictor.cli.ending import ends_with_a_line
 from lstm_predictor.cli.models import model_once
 from lstm_predictor.core import artifact
 from lstm_predictor.learning import metrics, recordings
@@ -24,28 +25,22 @@ from lstm_predictor.paths import default_model
 _SEED = 20_000  # of a fleet that no training starts from
 
 
+@ends_with_a_line(BagError, artifact.ModelFileError, OSError)
 def main(args: list[str] | None = None) -> int:
     """Evaluate; return the exit code."""
     given = _arguments().parse_args(args)
     if not given.recordings and not given.fleet:
         print('error: name a recording, a folder of recordings or --fleet N', file=sys.stderr)
         return 2
-    try:
-        artifact.load(given.model)
-        outcomes = dict(_outcomes(given))
-        groups = {name: outcome.group() for name, outcome in outcomes.items()}
-        print(metrics.table(groups))
-        if given.json:
-            write_groups(given.json, groups)
-        if given.plots:
-            for file in evaluation_figures(outcomes, groups, given.plots):
-                print(f'wrote {file}')
-    except (BagError, artifact.ModelFileError, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('\ninterrupted', file=sys.stderr)
-        return 130
+    artifact.load(given.model)
+    outcomes = dict(_outcomes(given))
+    groups = {name: outcome.group() for name, outcome in outcomes.items()}
+    print(metrics.table(groups))
+    if given.json:
+        write_groups(given.json, groups)
+    if given.plots:
+        for file in evaluation_figures(outcomes, groups, given.plots):
+            print(f'wrote {file}')
     return 0
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 import sys
 import time
 
-from lstm_predictor.bags import BagError, folder_of, limits_of, Recording
-from lstm_predictor.cli.arguments import add_topics, positive, topics_of, write_groups
+from lstm_predictor.bags import BagError, folder_of, Recording
+from lstm_predictor.cli.arguments import (
+    add_limits, add_topics, limits_of, positive, topics_of, write_groups)
+from lstm_predictor.cli.ending import ends_with_a_line
 from lstm_predictor.cli.predictions import compare, Compared, join
 from lstm_predictor.cli.processes import NodeDied, Nodes, own_domain
 from lstm_predictor.cli.session import Session, session
@@ -26,21 +28,15 @@ from rclpy.node import Node
 Array = NDArray[np.float64]
 
 
+@ends_with_a_line(BagError, artifact.ModelFileError, NodeDied, OSError)
 def main(args: list[str] | None = None) -> int:
     """Replay recordings; return the exit code."""
     given = _arguments().parse_args(args)
     scored: dict[str, list[Compared]] = defaultdict(list)
-    try:
-        model = artifact.load(given.model)
-        for bag in map(folder_of, given.bags):
-            result = replay(bag, given, model.contract)
-            scored[bag.name if given.by == 'recording' else bag.resolve().parent.name] += [result]
-    except (BagError, artifact.ModelFileError, NodeDied) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('\ninterrupted', file=sys.stderr)
-        return 130
+    model = artifact.load(given.model)
+    for bag in map(folder_of, given.bags):
+        result = replay(bag, given, model.contract)
+        scored[bag.name if given.by == 'recording' else bag.resolve().parent.name] += [result]
     groups = {name: join(parts).group() for name, parts in scored.items()}
     print(metrics.table(groups))
     write_groups(given.json, groups)
@@ -52,8 +48,7 @@ def replay(bag: Path, given: argparse.Namespace, contract: artifact.Contract) ->
     """Play one recording and return the predictions beside what came later."""
     with Recording(bag, topics_of(given)) as recording:
         readings = list(recording.readings())
-        seen = limits_of(readings)
-        limits = given.max_speed or seen[0], given.max_yaw_rate or seen[1]
+        limits = limits_of(given, readings)
         print(f'{bag.name}: {recording.duration:.0f} s, robot of {limits[0]:.2f} m/s and '
               f'{limits[1]:.2f} rad/s' + ('' if given.max_speed else ' (the largest it shows)'))
         window = dataset.filled_window(readings, contract.window_config(*limits))
@@ -122,9 +117,7 @@ def _arguments() -> argparse.ArgumentParser:
                         help='file for the numbers of the table')
     parser.add_argument('--by', choices=('folder', 'recording'), default='folder',
                         help='what a group of the table is')
-    parser.add_argument('--max-speed', type=positive,
-                        help='of the robot [m/s]; default: the largest in the recording')
-    parser.add_argument('--max-yaw-rate', type=positive, help='of the robot [rad/s]; likewise')
+    add_limits(parser)
     add_topics(parser)
     return parser
 

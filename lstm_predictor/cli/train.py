@@ -16,6 +16,7 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 from lstm_predictor.bags import BagError, Topics  # noqa: E402
 from lstm_predictor.cli.arguments import (  # noqa: E402
     add_topics, positive_integer, topics_of, write_groups)
+from lstm_predictor.cli.ending import ends_with_a_line  # noqa: E402
 from lstm_predictor.core.artifact import Artifact, ModelFileError  # noqa: E402
 from lstm_predictor.learning import config as configuration  # noqa: E402
 from lstm_predictor.learning import corpus, evaluate, metrics, recordings  # noqa: E402
@@ -27,24 +28,19 @@ from lstm_predictor.learning.train import plain, train  # noqa: E402
 _TEST_SEED = 10_000
 
 
+@ends_with_a_line(
+    configuration.ConfigError, ModelFileError, BagError, ValueError, OSError,
+    on_ctrl_c='interrupted; the same command goes on from the last checkpoint')
 def main(args: list[str] | None = None) -> int:
     """Train the model that a configuration describes; return the exit code."""
     given = _arguments().parse_args(args)
-    try:
-        config = configuration.load(given.config)
-        if given.cell:
-            config = replace(config, optimiser=replace(config.optimiser, cell=given.cell))
-        groups = run(config, given)
-        print(metrics.table(groups))
-        if given.json:
-            write_groups(given.json, groups)
-    except (configuration.ConfigError, ModelFileError, BagError, ValueError, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('\ninterrupted; the same command goes on from the last checkpoint',
-              file=sys.stderr)
-        return 130
+    config = configuration.load(given.config)
+    if given.cell:
+        config = replace(config, optimiser=replace(config.optimiser, cell=given.cell))
+    groups = run(config, given)
+    print(metrics.table(groups))
+    if given.json:
+        write_groups(given.json, groups)
     return 0
 
 

@@ -1,12 +1,12 @@
 """Show a recording as one HTML page: the drive, the predictions, their errors and what failed."""
 
 import argparse
-import json
 from pathlib import Path
 import sys
 
-from lstm_predictor.bags import BagError, folder_of, limits_of, Recording
-from lstm_predictor.cli.arguments import add_topics, positive, topics_of
+from lstm_predictor.bags import BagError, folder_of, Recording
+from lstm_predictor.cli.arguments import add_limits, add_topics, limits_of, topics_of, write_json
+from lstm_predictor.cli.ending import ends_with_a_line
 from lstm_predictor.core.artifact import ModelFileError
 from lstm_predictor.extras import missing
 from lstm_predictor.paths import default_model
@@ -14,26 +14,21 @@ from lstm_predictor.view.recorded import has_predictions, recorded
 from lstm_predictor.view.review import Review
 
 
+@ends_with_a_line(BagError, ModelFileError, OSError)
 def main(args: list[str] | None = None) -> int:
     """Write the page; return the exit code."""
     given = _arguments().parse_args(args)
     try:
         from lstm_predictor.view.page import page, sentence
         review = look(given)
-        text, numbers = page(review)
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-        given.out.write_text(text, encoding='utf-8')
-        if given.json is not None:
-            given.json.write_text(json.dumps(numbers, indent=1))
     except ModuleNotFoundError as error:
         print(f'error: {missing(error, "the page")}', file=sys.stderr)
         return 1
-    except (BagError, ModelFileError, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('\ninterrupted', file=sys.stderr)
-        return 130
+    text, numbers = page(review)
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    given.out.write_text(text, encoding='utf-8')
+    if given.json is not None:
+        write_json(given.json, numbers)
     print(sentence(numbers))
     print(f'wrote {given.out}, {1e-6 * len(text.encode()):.1f} MB: open it in a browser')
     return 0
@@ -49,9 +44,7 @@ def look(given: argparse.Namespace) -> Review:
             from lstm_predictor.view.offline import offline
             model = model_once(given.model or Path(default_model()))
             print(f'predicting along {recording.duration:.0f} s of recording', flush=True)
-            seen = limits_of(recording.readings())
-            review = offline(recording, model, (given.max_speed or seen[0],
-                                                given.max_yaw_rate or seen[1]))
+            review = offline(recording, model, limits_of(given, recording.readings()))
     if len(review.odometry.odometry) < 2:
         raise BagError(f'recording {given.bag} has no odometry that can be used')
     return review
@@ -64,9 +57,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument('--json', type=Path, help='also write the numbers to this file')
     parser.add_argument('--model', type=Path,
                         help='predict with this model now, whatever was predicted then')
-    parser.add_argument('--max-speed', type=positive,
-                        help='of the robot [m/s]; default: the largest in the recording')
-    parser.add_argument('--max-yaw-rate', type=positive, help='of the robot [rad/s]; likewise')
+    add_limits(parser)
     add_topics(parser)
     return parser
 

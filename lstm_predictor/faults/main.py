@@ -8,13 +8,13 @@ The real nodes run as processes; what counts is what the robot is told, how it m
 import argparse
 from collections import defaultdict
 from collections.abc import Iterator
-import json
 import logging
 from pathlib import Path
 import sys
 from tempfile import TemporaryDirectory
 
-from lstm_predictor.cli.arguments import positive_integer
+from lstm_predictor.cli.arguments import positive_integer, write_json
+from lstm_predictor.cli.ending import ends_with_a_line
 from lstm_predictor.cli.processes import NodeDied, Nodes, own_domain
 from lstm_predictor.cli.session import session
 from lstm_predictor.faults.act import put_model
@@ -24,44 +24,37 @@ from lstm_predictor.faults.run import run
 from lstm_predictor.faults.stage import Setting, Stage
 
 
+@ends_with_a_line(NodeDied, OSError)
 def main(args: list[str] | None = None) -> int:
     """Run the bench; return 0 where every fault passes, else 1."""
     given = _arguments().parse_args(args)
     logging.captureWarnings(True)
-    try:
-        with TemporaryDirectory() as folder:
-            faults = all_faults(Path(folder))
-            if given.list:
-                print(*(fault.name for fault in faults), sep='\n')
-                return 0
-            chosen = [fault for fault in faults if not given.only
-                      or any(name.lower() in fault.name.lower() for name in given.only)]
-            if not chosen:
-                print(f'error: no fault is called {" or ".join(given.only)}: --list names them '
-                      f'all', file=sys.stderr)
-                return 2
-            results = []
-            for _ in range(given.runs):
-                for result in _results(chosen, Path(folder)):
-                    results.append(result)
-                    print(line(result), flush=True)
-                _write(given, results)
-        failed = [result for result in results if result.problems]
-        print(f'{len(results) - len(failed)} of {len(results)} passed')
-    except (NodeDied, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('\ninterrupted', file=sys.stderr)
-        return 130
+    with TemporaryDirectory() as folder:
+        faults = all_faults(Path(folder))
+        if given.list:
+            print(*(fault.name for fault in faults), sep='\n')
+            return 0
+        chosen = [fault for fault in faults if not given.only
+                  or any(name.lower() in fault.name.lower() for name in given.only)]
+        if not chosen:
+            print(f'error: no fault is called {" or ".join(given.only)}: --list names them '
+                  f'all', file=sys.stderr)
+            return 2
+        results = []
+        for _ in range(given.runs):
+            for result in _results(chosen, Path(folder)):
+                results.append(result)
+                print(line(result), flush=True)
+            _write(given, results)
+    failed = [result for result in results if result.problems]
+    print(f'{len(results) - len(failed)} of {len(results)} passed')
     return 1 if failed else 0
 
 
 def _write(given: argparse.Namespace, results: list[Result]) -> None:
     """Write what came of the runs so far."""
     if given.json:
-        given.json.parent.mkdir(parents=True, exist_ok=True)
-        given.json.write_text(json.dumps({'faults': numbers(results)}, indent=1))
+        write_json(given.json, {'faults': numbers(results)})
     if given.report:
         given.report.write_text(markdown(results))
 

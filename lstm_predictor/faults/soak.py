@@ -7,7 +7,6 @@ Simulated time goes faster than real time, so that an hour stands for several.
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, field
-import json
 from pathlib import Path
 import random
 import sys
@@ -15,7 +14,8 @@ from tempfile import TemporaryDirectory
 import time
 from typing import Any
 
-from lstm_predictor.cli.arguments import positive
+from lstm_predictor.cli.arguments import positive, write_json
+from lstm_predictor.cli.ending import ends_with_a_line
 from lstm_predictor.cli.processes import NodeDied, Nodes, own_domain
 from lstm_predictor.cli.session import session
 from lstm_predictor.faults import act, spoil
@@ -133,6 +133,7 @@ def _line(seconds: float, result: Soaked) -> str:
     return f'{seconds / 60.0:6.1f} min  {memory}  {result.faults} faults'
 
 
+@ends_with_a_line(NodeDied, OSError)
 def main(args: list[str] | None = None) -> int:
     """Soak; return 0 where nothing grows and nothing was raised, else 1."""
     given = _arguments().parse_args(args)
@@ -143,15 +144,8 @@ def main(args: list[str] | None = None) -> int:
             shown[0] = time.monotonic()
             print(line, flush=True)
 
-    try:
-        with TemporaryDirectory() as folder:
-            result = soak(given.minutes, given.factor, given.seed, Path(folder) / 'words', show)
-    except (NodeDied, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('\ninterrupted', file=sys.stderr)
-        return 130
+    with TemporaryDirectory() as folder:
+        result = soak(given.minutes, given.factor, given.seed, Path(folder) / 'words', show)
     numbers: dict[str, Any] = {
         'simulated_hours': result.simulated_hours, 'faults': result.faults,
         'growth_mb': {name: result.growth(name) for name in _NODES},
@@ -165,8 +159,7 @@ def main(args: list[str] | None = None) -> int:
     for problem in result.problems():
         print(f'FAILED: {problem}')
     if given.json:
-        given.json.parent.mkdir(parents=True, exist_ok=True)
-        given.json.write_text(json.dumps(numbers, indent=1))
+        write_json(given.json, numbers)
     return 1 if result.problems() else 0
 
 
