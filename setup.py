@@ -21,6 +21,7 @@ setup(
         (f'{share}/config/worlds', glob('config/worlds/*.sdf')),
         (f'{share}/models', glob('models/*')),
     ],
+    python_requires='>=3.10',
     install_requires=['setuptools'],
     # `tests_require` is ignored by new setuptools, and colcon then runs no test at all.
     extras_require={'test': ['pytest', 'pytest-timeout', 'hypothesis', 'selenium']},

@@ -27,6 +27,16 @@ ROSDEP_KEY = {
     'tqdm': 'python3-tqdm',
     'yaml': 'python3-yaml',
 }
+# The same for what only tests need. All were looked up in rosdistro for Ubuntu 22.04, 24.04 and
+# 26.04: a key that rosdep does not know ends the installation.
+ROSDEP_KEY_OF_TESTS = {
+    'flake8': 'python3-flake8',
+    'hypothesis': 'python3-hypothesis',
+    'mypy': 'python3-mypy',
+    'pydocstyle': 'pydocstyle',
+    'pytest': 'python3-pytest',
+    'pytest-timeout': 'python3-pytest-timeout',
+}
 
 
 def colcon(workspace, *arguments):
@@ -79,6 +89,13 @@ def test_one_version_everywhere():
 def test_dependencies_are_the_imports():
     used = {ROSDEP_KEY.get(name, name) for name in modules_imported()} - {None}
     assert sorted(depend.name for depend in parse_package(ROOT).exec_depends) == sorted(used)
+
+
+def test_what_tests_need_is_named_as_rosdep_knows_it():
+    pinned = (ROOT / 'requirements/common.txt').read_text()
+    assert all(f'\n{name}==' in pinned for name in ROSDEP_KEY_OF_TESTS)
+    assert sorted(depend.name for depend in parse_package(ROOT).test_depends) == \
+        sorted(ROSDEP_KEY_OF_TESTS.values())
 
 
 def test_colcon_takes_it_for_a_ros_package(workspace):
