@@ -110,7 +110,7 @@ class Profile:
             'max_yaw_acceleration': self.max_accel[2],
             **{name: getattr(self, name) for name in (
                 'odom_frame', 'base_frame', 'imu_frame', 'command_quantum', 'odometry_source',
-                'encoder_period', 'odom_rate', 'imu_rate')},
+                'encoder_period', 'joint_lag', 'yaw_rate_spikes', 'odom_rate', 'imu_rate')},
         }
 
 

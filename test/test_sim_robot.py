@@ -344,6 +344,27 @@ def test_encoders_that_are_refreshed_seldom_make_fast_and_slow_readings(source):
     np.testing.assert_allclose(speeds, np.where(fast, 1.2, 0.8) * 0.2, rtol=0.02)
 
 
+def test_a_yaw_that_wraps_is_a_spike_of_a_whole_turn_and_nothing_else_changes():
+    plan = [(4.0, 0.1, 2.0)]
+    (_, plain), (_, spiked) = (
+        drive(RobotConfig(**QUIET, odom_rate=20.0, yaw_rate_spikes=spikes), plan)
+        for spikes in (False, True))
+    plain, spiked = (np.array(of(Odometry, readings)) for readings in (plain, spiked))
+    np.testing.assert_array_equal(spiked[:, :5], plain[:, :5])
+    wraps = np.abs(np.diff(plain[:, 3], prepend=0.0)) > math.pi
+    assert wraps.sum() == 1
+    np.testing.assert_allclose(
+        spiked[:, 5] - plain[:, 5], np.where(wraps, -20.0 * math.tau, 0.0), atol=1e-9)
+
+
+def test_late_joints_say_where_the_wheels_were_a_lag_before():
+    plan = [(1.0, 0.2, 0.5)]
+    now, late = (np.array([reading.angles for reading in of(JointReading, drive(
+        RobotConfig(**QUIET, odom_rate=20.0, joint_lag=lag), plan)[1])]) for lag in (0.0, 0.1))
+    np.testing.assert_array_equal(late[2:], now[:-2])
+    assert not late[:2].any() and now[-1].all()
+
+
 @pytest.mark.parametrize('source', ['wheels', 'imu'])
 def test_the_ideal_odometry_is_the_odometry_without_its_noise(source):
     """Biases stay in it: nobody could know them from the commands alone."""

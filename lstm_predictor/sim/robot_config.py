@@ -28,6 +28,7 @@ _RANGES = {
     'right_radius_error': (-0.2, 0.2),
     'separation_error': (-0.2, 0.2),
     'encoder_period': (0.0, 0.1),
+    'joint_lag': (0.0, 0.5),
     'odometry_noise': (0.0, 0.1),
     'gyro_noise': (0.0, 1.0),
     'gyro_bias': (-1.0, 1.0),
@@ -75,6 +76,8 @@ class RobotConfig:
     # Sensors.
     odometry_source: str = 'imu'  # where the heading of the odometry is from: 'imu' or 'wheels'
     encoder_period: float = 0.0  # [s] at which encoders are refreshed; 0: at every reading
+    joint_lag: float = 0.0  # [s] by which the angles of the wheel joints are late
+    yaw_rate_spikes: bool = False  # in the odometry, of a whole turn, where the yaw wraps
     odometry_noise: float = 0.0  # [sqrt(m)] deviation of a wheel's distance after 1 m
     gyro_noise: float = 0.0002  # [rad/s] deviation of one reading, each axis
     gyro_bias: float = 0.0  # [rad/s] constant error of the yaw rate, from which the heading drifts

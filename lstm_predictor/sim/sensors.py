@@ -1,5 +1,6 @@
 """From the motion of the robot to what its sensors say of it, errors and all."""
 
+from collections import deque
 from collections.abc import Sequence
 import math
 
@@ -55,6 +56,8 @@ class Wheels:
         self._ticks = (0, 0)  # left, right
         self._heading = 0.0  # [rad] as the IMU gave it last
         self._pose = (0.0, 0.0, 0.0)  # [m], [m], [rad]
+        late = round(config.joint_lag * config.odom_rate)  # readings
+        self._late = deque([(0, 0)] * (late + 1), late + 1)  # the ticks of these, oldest first
 
     def read(self, plant: Plant, stamp_ns: int, elapsed: float,
              heading_error: float) -> tuple[Odometry, JointReading]:
@@ -71,23 +74,25 @@ class Wheels:
         if self._config.odometry_source == 'imu':
             turn = math.remainder(heading - self._heading, math.tau)
         self._ticks, self._heading = ticks, heading
+        self._late.append(ticks)
 
         odometry = self._reckon(stamp_ns, (left + right) / 2.0, turn)
         joints = JointReading(
-            stamp_ns, (ticks[0] * ENCODER_TICK, ticks[1] * ENCODER_TICK),
+            stamp_ns, (self._late[0][0] * ENCODER_TICK, self._late[0][1] * ENCODER_TICK),
             (round(speeds[0] / _SPEED_QUANTUM) * _SPEED_QUANTUM,
              round(speeds[1] / _SPEED_QUANTUM) * _SPEED_QUANTUM))
         return odometry, joints
 
     def _reckon(self, stamp_ns: int, distance: float, turn: float) -> Odometry:
         """Carry the pose on by a distance [m] and a turn [rad] made in one period."""
-        x, y, yaw = self._pose
-        x += distance * math.cos(yaw + turn / 2.0)
-        y += distance * math.sin(yaw + turn / 2.0)
-        yaw = math.remainder(yaw + turn, math.tau)
+        x, y, before = self._pose
+        x += distance * math.cos(before + turn / 2.0)
+        y += distance * math.sin(before + turn / 2.0)
+        yaw = math.remainder(before + turn, math.tau)
         self._pose = (x, y, yaw)
         rate = self._config.odom_rate
-        return Odometry(stamp_ns, x, y, yaw, distance * rate, turn * rate)
+        said = yaw - before if self._config.yaw_rate_spikes else turn
+        return Odometry(stamp_ns, x, y, yaw, distance * rate, said * rate)
 
     def _distance(self, ticks: int) -> float:
         """Return how far [m] a wheel seems to have rolled."""
