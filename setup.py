@@ -35,6 +35,7 @@ setup(
             'predictor = lstm_predictor.start:predictor',
             'replanner = lstm_predictor.start:replanner',
             'command_guard = lstm_predictor.start:command_guard',
+            'slow_link = lstm_predictor.start:slow_link',
             'sim = lstm_predictor.start:sim',
             'demo = lstm_predictor.start:demo',
             'replay = lstm_predictor.start:replay',

@@ -5,10 +5,12 @@ Gazebo Harmonic or newer. The world has patches without grip, the wheels slip (W
 ``ground_truth`` says where the robot is (OdometryPublisher); topics, frames and rates are those
 of the MuJoCo robot of ``simulation.launch.py``. Drive it by publishing ``cmd_vel_in``.
 
-A dead time and commands in steps of 0.01 only the MuJoCo robot has: of Gazebo's systems none
-delays a command (TriggeredPublisher's ``delay_ms`` is for messages that are fixed beforehand).
+Of Gazebo's systems none delays a command (TriggeredPublisher's ``delay_ms`` is for messages that
+are fixed beforehand), so that the dead time, ``command_delay``, is made by a node before the
+bridge. Commands in steps of 0.01 only the MuJoCo robot has.
 """
 
+import math
 import os
 
 from launch import LaunchDescription
@@ -19,8 +21,10 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from lstm_predictor.gazebo import slippery
 from lstm_predictor.launching import (
-    BOOLEANS, given, guard_argument, include, is_true, model_argument, profile_of,
-    robot_argument, share_of, topic, turtlebot3_model, written)
+    boolean, BOOLEANS, given, guard_argument, include, is_true, model_argument, number,
+    profile_of, robot_argument, share_of, topic, turtlebot3_model, written)
+
+DELAYED = 'cmd_vel_delayed'  # what the robot obeys where it has a dead time
 
 
 def robot_file(context):
@@ -35,9 +39,31 @@ def check(context):
     for package in ('ros_gz_sim', 'ros_gz_bridge', 'turtlebot3_gazebo', 'robot_state_publisher'):
         share_of(package)
     robot_file(context)
+    delay(context)
     world = given(context, 'world')
     if not os.path.isfile(world):
         raise RuntimeError(f'world "{world}" is not a file')
+
+
+def delay(context):
+    """Return the dead time of the robot [s]."""
+    seconds = number(context, 'command_delay') or 0.0
+    if not 0.0 <= seconds < math.inf:
+        raise RuntimeError(f'command_delay must be 0 or positive and finite [s], is {seconds}')
+    return seconds
+
+
+def link(context, common):
+    """Return what holds commands back on their way to the bridge."""
+    return Node(
+        package='lstm_predictor',
+        executable='slow_link',
+        name='slow_link',
+        parameters=[{'command_delay': delay(context), 'use_sim_time': boolean('use_sim_time')}],
+        remappings=[('cmd_vel_in', topic(context, 'cmd_vel_topic')), ('cmd_vel', DELAYED)],
+        on_exit=Shutdown(reason='the link to the robot is gone'),
+        **common,
+    )
 
 
 def gazebo(context):
@@ -45,6 +71,8 @@ def gazebo(context):
     server = '-r -s' if is_true(context, 'gui') else '-r -s --headless-rendering'
     common = {'namespace': LaunchConfiguration('namespace'), 'output': 'screen'}
     gui = include('ros_gz_sim', 'gz_sim.launch.py', gz_args='-g')
+    delayed = delay(context) > 0.0
+    obeyed = DELAYED if delayed else topic(context, 'cmd_vel_topic')
     return [
         AppendEnvironmentVariable(
             'GZ_SIM_RESOURCE_PATH', str(share_of('turtlebot3_gazebo') / 'models')),
@@ -52,6 +80,7 @@ def gazebo(context):
         include('ros_gz_sim', 'gz_sim.launch.py', on_exit_shutdown='true',
                 gz_args=f'{server} -v2 {given(context, "world")}'),
         *([gui] if is_true(context, 'gui') else []),
+        *([link(context, common)] if delayed else []),
         Node(
             package='ros_gz_sim',
             executable='create',
@@ -65,8 +94,8 @@ def gazebo(context):
             name='gazebo_bridge',
             parameters=[{'config_file': str(
                 share_of('lstm_predictor') / 'config' / 'gazebo_bridge.yaml')}],
-            remappings=[(name, topic(context, f'{name}_topic'))
-                        for name in ('odom', 'imu', 'cmd_vel')],
+            remappings=[('odom', topic(context, 'odom_topic')),
+                        ('imu', topic(context, 'imu_topic')), ('cmd_vel', obeyed)],
             on_exit=Shutdown(reason='the bridge to Gazebo is gone'),
             **common,
         ),
@@ -89,6 +118,9 @@ def generate_launch_description():
             'world',
             default_value=str(share_of('lstm_predictor') / 'config' / 'worlds' / 'slippery.sdf'),
             description='SDF file of the world'),
+        DeclareLaunchArgument(
+            'command_delay', default_value='0.2',
+            description='Dead time of the robot that nobody tells the nodes [s]'),
         DeclareLaunchArgument(
             'gui', default_value='true', choices=BOOLEANS,
             description="Show Gazebo's window; false needs no screen"),

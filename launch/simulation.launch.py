@@ -12,22 +12,15 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from lstm_predictor.launching import (
-    boolean, BOOLEANS, distro, given, include, layers, profile_of, robot_argument, topic)
+    boolean, BOOLEANS, distro, include, layers, number, profile_of, robot_argument, topic)
 
 ROBOT = {'real_time_factor': float, 'command_delay': float, 'seed': int}
 
 
 def numbers(context):
     """Return the robot's parameters that are given as arguments; the file has the others."""
-    values = {}
-    for name, number in ROBOT.items():
-        text = given(context, name)
-        try:
-            if text:
-                values[name] = number(text)
-        except ValueError:
-            raise RuntimeError(f'{name} "{text}" is not a number ({number.__name__})') from None
-    return values
+    values = {name: number(context, name, kind) for name, kind in ROBOT.items()}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def parameters(context):

@@ -85,6 +85,15 @@ def is_true(context: LaunchContext, name: str) -> bool:
     return given(context, name).lower() == 'true'
 
 
+def number(context: LaunchContext, name: str, kind: type = float) -> Any:
+    """Return the value of an argument, None where it is empty; RuntimeError names it."""
+    text = given(context, name)
+    try:
+        return kind(text) if text else None
+    except ValueError:
+        raise RuntimeError(f'{name} "{text}" is not a number ({kind.__name__})') from None
+
+
 def profile_of(context: LaunchContext) -> Profile:
     """Return the profile that the argument `robot` names; ProfileError says what is wrong."""
     return load(given(context, 'robot'))

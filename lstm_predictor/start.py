@@ -28,6 +28,11 @@ def command_guard() -> int:
     return _run('nodes.command_guard', interrupted=0)
 
 
+def slow_link() -> int:
+    """Run the slow link."""
+    return _run('nodes.slow_link', interrupted=0)
+
+
 def sim() -> int:
     """Run the sim node."""
     return _run('nodes.sim_node', interrupted=0)
@@ -90,4 +95,4 @@ def _run(module: str, interrupted: int) -> int:
 
 if __name__ == '__main__':
     sys.exit({'predictor': predictor, 'replanner': replanner, 'command_guard': command_guard,
-              'sim': sim}[sys.argv.pop(1)]())
+              'slow_link': slow_link, 'sim': sim}[sys.argv.pop(1)]())

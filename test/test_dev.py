@@ -12,7 +12,7 @@ import pytest
 import setuptools
 
 ROOT = Path(__file__).parents[1]
-NODES = {'predictor', 'replanner', 'command_guard', 'sim'}
+NODES = {'predictor', 'replanner', 'command_guard', 'slow_link', 'sim'}
 VERBS = set(re.findall(r"'(\S+) = lstm_predictor\.", (ROOT / 'setup.py').read_text())) - NODES
 
 

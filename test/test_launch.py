@@ -108,6 +108,7 @@ GAZEBO_DEFAULTS = {
     'command_guard': 'true',
     'use_sim_time': 'true',
     'world': 'config/worlds/slippery.sdf',
+    'command_delay': '0.2',
     'gui': 'true',
 }
 NAV2_DEFAULTS = {
@@ -457,7 +458,7 @@ def test_gazebo_gets_the_world_the_robot_and_the_bridge(share, gazebo):
                              robot='turtlebot3_burger'))
     by_name = {Path(words[0]).name: words for words in started}
     assert set(by_name) == {'predictor', 'replanner', 'command_guard', 'ros_gz_sim', 'create',
-                            'parameter_bridge', 'turtlebot3_gazebo'}
+                            'slow_link', 'parameter_bridge', 'turtlebot3_gazebo'}
     server, = (words for words in started if words[0] == 'ros_gz_sim')
     world = share / 'config' / 'worlds' / 'slippery.sdf'
     assert server == ['ros_gz_sim', f'gz_args:=-r -s --headless-rendering -v2 {world}']
@@ -468,6 +469,23 @@ def test_gazebo_gets_the_world_the_robot_and_the_bridge(share, gazebo):
     bridge = Path(params_files(by_name['parameter_bridge'])[0]).read_text()
     assert str(share / 'config' / 'gazebo_bridge.yaml') in bridge
     assert 'use_sim_time: true' in overrides(by_name['predictor'])
+
+
+@needs_launch
+@pytest.mark.parametrize('seconds, delayed', [('0.35', True), ('0', False)])
+def test_robot_in_gazebo_gets_its_commands_after_the_dead_time(share, gazebo, seconds, delayed):
+    started = {Path(words[0]).name: words for words in processes(
+        share / 'launch' / 'gazebo.launch.py', cmd_vel_topic='cmd_vel_robot',
+        command_delay=seconds)}
+    assert ('slow_link' in started) == delayed
+    assert 'cmd_vel:=cmd_vel_robot' in started['predictor']
+    obeyed = 'cmd_vel_delayed' if delayed else 'cmd_vel_robot'
+    assert f'cmd_vel:={obeyed}' in started['parameter_bridge']
+    if delayed:
+        assert 'cmd_vel_in:=cmd_vel_robot' in started['slow_link']
+        assert f'cmd_vel:={obeyed}' in started['slow_link']
+        assert 'command_delay: 0.35' in overrides(started['slow_link'])
+        assert 'use_sim_time: true' in overrides(started['slow_link'])
 
 
 @needs_launch
