@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -31,6 +32,10 @@ except ImportError:
 # Tests run beside others: threads that wait for work must not take the core from those that have
 # some. It counts for the processes that tests start as well.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
+
+# How long an example takes is up to what else the machine does.
+hypothesis.settings.register_profile('busy machine', deadline=None)
+hypothesis.settings.load_profile('busy machine')
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 60.0  # for what a busy machine does in the end [s]

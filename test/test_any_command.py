@@ -279,4 +279,4 @@ class Following(Driven):
 
 TestCorrected, TestFollowing = Corrected.TestCase, Following.TestCase
 TestCorrected.settings = TestFollowing.settings = settings(
-    max_examples=40, stateful_step_count=25, deadline=None, derandomize=True)
+    max_examples=40, stateful_step_count=25, derandomize=True)

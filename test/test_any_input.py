@@ -130,7 +130,7 @@ class Readings(RuleBasedStateMachine):
 
 TestReadings = Readings.TestCase
 TestReadings.settings = settings(
-    max_examples=30, stateful_step_count=20, deadline=None, derandomize=True)
+    max_examples=30, stateful_step_count=20, derandomize=True)
 
 
 # What is predicted.
@@ -182,7 +182,7 @@ def spoiled(driven):
     return sequence, now_ns
 
 
-@settings(max_examples=12, deadline=None, derandomize=True,
+@settings(max_examples=12, derandomize=True,
           phases=[Phase.explicit, Phase.generate])  # to shrink an example would take minutes
 @given(drives)
 def test_a_prediction_says_whether_it_can_be_published_and_comes_right_again(driven):

@@ -45,7 +45,7 @@ def read(reader, *message):
         return None
 
 
-@settings(max_examples=250, deadline=None, derandomize=True)
+@settings(max_examples=250, derandomize=True)
 @given(st.one_of(
     st.builds(odometry, st.just(bag_type), anything, anything, rotations, anything, anything,
               stamps), imus,
@@ -63,7 +63,7 @@ def test_a_message_is_refused_or_read_as_numbers_of_a_time(message, receive_ns):
         assert 0 < reading.stamp_ns < LAST + 6 * SECOND and isinstance(reading.stamp_ns, int)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150, derandomize=True)
 @given(poses, st.lists(anything, min_size=36, max_size=36), stamps)
 def test_a_predicted_pose_is_refused_or_read_as_numbers(pose, covariance, stamp):
     """Its covariance may be anything: what is none costs speed."""
@@ -78,7 +78,7 @@ def test_a_predicted_pose_is_refused_or_read_as_numbers(pose, covariance, stamp)
         assert CautionConfig.min_speed_share <= caution.share <= most
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150, derandomize=True)
 @given(st.lists(poses, max_size=5))
 def test_a_plan_is_refused_or_read_as_numbers(path):
     way = read(samples.read_plan, SimpleNamespace(

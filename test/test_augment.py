@@ -41,7 +41,7 @@ def errors_of_constant_velocity(window, future):
     return wrapped(torch.from_numpy(held) - future.double()).abs()
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(seed=seeds)
 def test_a_mirrored_example_is_as_hard_as_before(batch, seed):
     window, commands, future, memory = batch
@@ -62,7 +62,7 @@ def test_a_mirrored_example_is_as_hard_as_before(batch, seed):
     assert torch.equal(learned, memory)  # what a robot makes of a command is the same both ways
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(seed=seeds)
 def test_future_commands_are_given_up_to_some_step_or_not_at_all(batch, seed):
     _, planned, _, _ = made(batch, seed, open_share=0.5)
@@ -86,7 +86,7 @@ def test_whole_inputs_are_taken_away(batch, share):
     torch.testing.assert_close(window[:, :, kept].abs(), batch[0][:, :, kept].abs())
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(seed=seeds)
 def test_short_windows_are_those_of_odometry_that_began_within_them(batch, seed):
     window, _, _, _ = made(batch, seed, short_share=0.5)
@@ -99,7 +99,7 @@ def test_short_windows_are_those_of_odometry_that_began_within_them(batch, seed)
     torch.testing.assert_close(window[there == 1.0].abs(), batch[0][there == 1.0].abs())
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(seed=seeds, share=st.sampled_from([0.0, 0.5, 1.0]))
 def test_a_memory_is_kept_whole_or_forgotten(batch, seed, share):
     learned, memory = made(batch, seed, no_memory_share=share)[3], batch[3]
@@ -109,7 +109,7 @@ def test_a_memory_is_kept_whole_or_forgotten(batch, seed, share):
     assert float(forgotten.float().mean()) == pytest.approx(share, abs=0.15)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(seed=seeds)
 def test_who_has_driven_for_less_than_a_window_has_no_memory(batch, seed):
     window, _, _, learned = made(batch, seed, short_share=0.5)

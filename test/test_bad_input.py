@@ -79,7 +79,7 @@ def read(messages):
         return recordings.read(recorded(Path(folder) / 'bag', messages))[0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(changes, places, runs)
 def test_windows_and_predictions_of_any_recording_are_numbers(happened, at, length):
     track = read(spoiled(happened, at, length))
@@ -93,7 +93,7 @@ def test_windows_and_predictions_of_any_recording_are_numbers(happened, at, leng
             assert np.isfinite(poses).all() and np.isfinite(factors).all()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(changes, places, runs, st.booleans())
 def test_every_predictor_of_any_recording_is_scored(happened, at, length, known):
     outcome = evaluate(MODEL, read(spoiled(happened, at, length)), known)

@@ -37,7 +37,7 @@ def assert_same(one, other):
         assert torch.equal(a, b)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 100), st.integers(0, 50), st.integers(0, STEPS - 1))
 def test_a_batch_is_decided_by_seed_and_number(seed, epoch, step):
     one = batches(seed=seed, epoch=epoch)

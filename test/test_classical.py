@@ -148,7 +148,7 @@ def test_to_know_the_commands_is_better(name):
     assert (known < 0.6 * open_).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seeds)
 def test_open_commands_are_the_last_one_that_was_given(seed):
     window, commands = random_inputs(seed)
@@ -212,7 +212,7 @@ def test_many_noisy_measurements_are_better_than_the_newest():
 
 # Command replay.
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.integers(0, 9), st.integers(0, 8), st.floats(0.03, 0.5))
 def test_command_replay_is_the_robot_of_its_delay_and_lag(seed, delay, lag):
     delay *= STEP

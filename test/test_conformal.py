@@ -29,7 +29,7 @@ def reaches_of(rng, count, size):
     return size * np.sqrt(rng.chisquare(3, count) / CHI2_3_90)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**31), st.floats(0.4, 8.0), st.sampled_from([0, 2, 40]))
 def test_nine_of_ten_errors_of_any_size_lie_inside(seed, size, late):
     reaches = reaches_of(np.random.default_rng(seed), 4000, size)

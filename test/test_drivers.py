@@ -27,7 +27,7 @@ def driven(kind, seed, seconds=40.0, most=(SPEED, YAW_RATE)):
 
 
 @each_driver
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seed=seeds)
 def test_no_driver_asks_for_more_than_the_most(kind, seed):
     asked = driven(kind, seed)
@@ -49,7 +49,7 @@ def test_a_driver_turns_to_both_sides_and_drives_on(kind):
     assert asked[:, 0].mean() > 0.1 * SPEED
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seeds)
 def test_a_thumb_on_a_joystick_does_not_jump(seed):
     asked = driven(Ramps, seed)

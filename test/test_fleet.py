@@ -57,7 +57,7 @@ def test_what_the_odometry_would_say_without_noise_is_near_what_it_says(tracks):
         assert max(distance) < 0.05 and len(said) <= len(expected)
 
 
-@settings(max_examples=2, deadline=None)
+@settings(max_examples=2)
 @given(seeds)
 def test_an_ideal_robot_has_no_noise_and_does_at_once_what_it_is_told(seed):
     track = driven(FleetConfig(robots=1, seconds=6.0, seed=seed, ideal_share=1.0, size=(1.0, 1.0)))
@@ -77,7 +77,7 @@ def test_a_larger_robot_drives_the_same_drive_at_its_size(seed):
     assert twice.max_yaw_rate == pytest.approx(one.max_yaw_rate)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(seeds)
 def test_every_random_robot_is_within_the_ranges(seed):
     config = FleetConfig(motor_lag=(0.1, 0.2), yaw_rate_gain=(0.05, 0.5))

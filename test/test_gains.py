@@ -45,7 +45,7 @@ def test_before_anything_is_known_commands_stay_what_they_are(speed, yaw_rate):
     assert Gains().made_up(speed, yaw_rate) == (speed, yaw_rate)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seeds, speeds, yaw_rates)
 def test_a_perfect_robot_is_left_alone(seed, speed, yaw_rate):
     gains = learned(looks(seed, 10.0))
@@ -55,7 +55,7 @@ def test_a_perfect_robot_is_left_alone(seed, speed, yaw_rate):
 
 # One that is not.
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seeds, factors, factors)
 def test_gains_are_found_and_made_up_for(seed, along, turn):
     gains = learned(looks(seed), along, turn)

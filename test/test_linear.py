@@ -12,7 +12,7 @@ import pytest
 STEP = 0.05  # [s]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**31 - 1), st.sampled_from([0.0, 1e-3, 1.0, 10.0]))
 def test_twists_lead_along_the_poses(seed, size):
     twists = size * np.random.default_rng(seed).normal(size=(3, 40, 2))

@@ -34,7 +34,7 @@ def handled(seed, speed=0.2, yaw_rate=0.4):
     return np.array(before), np.array(after), np.array(extra)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(seeds)
 def test_a_hand_leaves_the_speed_and_the_distance_alone(seed):
     before, after, _ = handled(seed)
@@ -43,7 +43,7 @@ def test_a_hand_leaves_the_speed_and_the_distance_alone(seed):
                                np.hypot(*np.diff(before[:, 1:3], axis=0).T), atol=1e-9)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(seeds)
 def test_the_pose_turns_by_the_integral_of_the_yaw_rate(seed):
     _, after, extra = handled(seed)
@@ -73,7 +73,7 @@ def test_nothing_happens_where_nothing_should(kind):
 
 # Something in the way.
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seeds)
 def test_a_block_holds_for_a_while_and_ends(seed):
     blocks = Blocks(random(seed), 8.0)
@@ -94,7 +94,7 @@ def test_disturbance_of_no_size_changes_nothing():
         assert disturbance.on((0.2, -0.5), time, RobotConfig()) == (0.2, -0.5)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seeds)
 def test_disturbance_is_small_slow_and_lets_a_robot_stand(seed):
     disturbance = Disturbance(random(seed), 1.0)

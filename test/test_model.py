@@ -91,7 +91,7 @@ def test_a_cell_that_does_not_exist_is_named():
         MotionModel(cell='transformer')
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=seeds, count=st.integers(1, 5))
 def test_torchscript_gives_what_the_module_gives(scripted, seed, count):
     """At every call anew: the archive keeps nothing from one window to the next."""
@@ -99,7 +99,7 @@ def test_torchscript_gives_what_the_module_gives(scripted, seed, count):
     assert_same(scripted(window, commands), MODEL(window, commands), rtol=1e-4, atol=1e-5)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=seeds)
 def test_a_window_does_not_feel_the_others_of_its_batch(scripted, seed):
     window, commands = inputs(seed, 6)
@@ -125,7 +125,7 @@ def priors(model, window, commands, memory):
     return model.prior(window, commands), found.twists * scale.unsqueeze(1)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seeds, st.sampled_from(list(CELLS)))
 def test_untrained_it_predicts_exactly_the_mean_of_its_priors(seed, cell):
     model = model_of(seed, spread=0.0, cell=cell)
@@ -158,7 +158,7 @@ def test_by_its_linear_prior_alone_it_keeps_the_newest_twist():
     np.testing.assert_allclose(se2.between(held, poses), 0.0, atol=1e-5)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seeds, st.integers(0, ROWS - 1))
 def test_the_encoder_sees_where_the_prior_was_wrong(seed, missing):
     """What it predicted then from the rows up to then, beside what was measured since."""
@@ -193,7 +193,7 @@ def test_the_prior_inside_the_window_is_the_blind_one_where_no_command_was_heard
 
 # The memory.
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seeds)
 def test_of_a_robot_that_it_does_not_know_it_says_what_it_says_without_memory(seed):
     window, commands = inputs(seed)
@@ -227,7 +227,7 @@ def test_timing_is_what_the_bank_finds():
 
 # Geometry and units.
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seeds, st.sampled_from([0.0, 1e-6, 0.01, 1.0, 60.0]))
 def test_poses_are_the_product_of_the_steps(seed, size):
     rng = np.random.default_rng(seed)
@@ -243,7 +243,7 @@ def test_poses_are_the_product_of_the_steps(seed, size):
     np.testing.assert_allclose(np.sin(difference[..., 2] / 2.0), 0.0, atol=1e-6)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seeds, st.floats(0.3, 30.0))
 def test_a_faster_robot_goes_as_much_further(seed, factor):
     """
@@ -280,7 +280,7 @@ def test_noise_of_a_robot_that_stands_is_not_magnified():
     assert_same((poses, factors), at_rest, rtol=1e-3, atol=1e-7)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seeds, st.sampled_from([0.0, 1e-30, 1e-3, 1.0, 1e3, 1e8, 1e15]))
 def test_the_error_has_a_covariance_for_any_input(seed, size):
     model = model_of(seed % 5, spread=20.0)
@@ -296,7 +296,7 @@ def test_the_error_has_a_covariance_for_any_input(seed, size):
     assert (torch.linalg.eigvalsh(double @ double.mT) > 0.0).all()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seeds, st.floats(-1e6, 1e6))
 def test_what_an_open_command_says_does_not_matter(seed, value):
     window, commands = inputs(seed)
@@ -305,7 +305,7 @@ def test_what_an_open_command_says_does_not_matter(seed, value):
     assert_same(MODEL(window, other), MODEL(window, commands), rtol=0.0, atol=0.0)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seeds, st.integers(0, HORIZON - 1))
 def test_a_future_command_does_not_change_the_past(seed, step):
     """
@@ -326,7 +326,7 @@ def test_a_future_command_does_not_change_the_past(seed, step):
 
 # The window.
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seeds, st.integers(0, ROWS))
 def test_rows_from_before_the_odometry_are_no_obstacle(seed, missing):
     window, commands = inputs(seed)

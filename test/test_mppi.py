@@ -63,7 +63,7 @@ def test_reset_starts_anew():
     np.testing.assert_array_equal(mppi.plan(arc(), STANDING, ROLLOUT), first)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seeds, st.floats(-3.0, 12.0))
 def test_no_command_is_out_of_bounds(seed, exponent):
     """Wherever the targets are, and whatever was asked last."""

@@ -116,7 +116,7 @@ def test_untrained_it_carries_a_constant_twist_on(yaw_rate):
         np.testing.assert_allclose(prediction.twists, expected, atol=1e-4)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.floats(-50.0, 50.0), st.floats(-50.0, 50.0), st.floats(-4.0, 4.0))
 def test_predictions_move_with_the_frame_of_the_odometry(x, y, yaw):
     readings = odometry(seconds=FULL + 0.2)

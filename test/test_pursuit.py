@@ -143,7 +143,7 @@ def test_a_plan_that_folds_back_is_driven_or_given_up():
 
 # How it steers.
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(seeds)
 def test_left_and_right_are_treated_alike(seed):
     rng = np.random.default_rng(seed)
@@ -199,7 +199,6 @@ def test_where_it_may_not_turn_on_the_spot_it_never_does():
 
 # How fast.
 
-@settings(deadline=None)
 @given(plans, st.floats(-1.0, 1.0), st.floats(-1.0, 1.0), st.floats(-3.0, 3.0), st.floats(0.01, 1))
 def test_it_is_never_faster_than_it_may_be_nor_backwards(plan, x, y, yaw, most):
     config = replace(CONFIG, desired_linear_vel=most)
@@ -324,7 +323,6 @@ def test_at_the_goal_nobody_is_stuck():
 
 # Whatever comes.
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(extreme, extreme, extreme), min_size=1, max_size=4))
 def test_poses_however_far_give_commands_that_are_numbers(poses):
     pursuit = Pursuit(CONFIG)
@@ -336,7 +334,6 @@ def test_poses_however_far_give_commands_that_are_numbers(poses):
             assert doing
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(-1e150, 1e150), st.floats(-1e150, 1e150)),
                 min_size=2, max_size=4).filter(apart))
 def test_plans_however_far_give_commands_that_are_numbers(points):

@@ -40,7 +40,7 @@ def changes(track, varied):
     return pace, delay, np.array(gains)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=seeds)
 def test_a_variant_takes_longer_and_is_as_much_slower(track, seed):
     """The path stays; speeds are those of the new pace, accelerations of its square."""
@@ -54,7 +54,7 @@ def test_a_variant_takes_longer_and_is_as_much_slower(track, seed):
             after[:, 1:] * pace ** np.array(powers, float), before[:, 1:], rtol=1e-6, atol=1e-9)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=seeds)
 def test_the_commands_of_a_variant_come_sooner_and_mean_something_else(track, seed):
     varied = recordings.variant(track, np.random.default_rng(seed))

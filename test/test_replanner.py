@@ -97,13 +97,13 @@ def assert_within_limits(made, config=CONFIG):
         before = now
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(events(moderate))
 def test_every_output_is_inside_the_limits(sequence):
     assert_within_limits(outputs(sequence))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(events(extreme, st.integers(0, 2**62)))
 def test_every_output_is_inside_the_limits_for_extreme_inputs(sequence):
     with np.errstate(all='ignore'):
@@ -148,7 +148,7 @@ def mirrored(event):
     return event and replace(event, pose=event.pose * [1.0, -1.0, -1.0])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(events(st.floats(-1.5, 1.5)))
 def test_left_and_right_are_treated_alike(sequence):
     there = outputs([(passed, mirrored(event)) for passed, event in sequence])
@@ -174,7 +174,7 @@ def test_a_robot_that_drifts_to_one_side_is_steered_to_the_other(side):
 
 # Where there is nothing to correct.
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(events(moderate), st.lists(st.floats(0.0, 0.3), min_size=8, max_size=8))
 def test_zero_upstream_comes_to_rest_and_invents_no_motion(sequence, passed):
     """Whatever came before and whatever else is heard."""

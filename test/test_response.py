@@ -113,7 +113,6 @@ def shares(window, memory, scale=SCALE):
 
 # The bank.
 
-@settings(deadline=None)
 @given(delays, lags, st.sampled_from([0.02, 0.05, 0.1]))
 def test_a_kernel_is_causal_and_sums_to_one(delay, lag, step):
     weights = kernel(delay, lag, step)
@@ -122,7 +121,6 @@ def test_a_kernel_is_causal_and_sums_to_one(delay, lag, step):
     assert (weights[:late] == 0.0).all() and weights[late] > 0.0
 
 
-@settings(deadline=None)
 @given(delays, lags)
 def test_a_kernel_is_the_answer_to_a_step_in_closed_form(delay, lag):
     asked = np.zeros((50, 2))
@@ -143,7 +141,7 @@ def test_the_bank_has_each_pair_in_its_place(step):
 
 # A robot that is one of the hypotheses.
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seeds, delays, st.tuples(lags, lags), st.tuples(gains, gains))
 def test_a_robot_of_the_bank_is_found_and_followed(seed, delay, lag, gain):
     """By its window alone, and all commands given its twists to come are met."""
@@ -155,7 +153,7 @@ def test_a_robot_of_the_bank_is_found_and_followed(seed, delay, lag, gain):
     assert float((says.twists[0] - later).square().mean().sqrt()) < 0.04
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seeds, delays, st.sampled_from(LAGS[1:4]))
 def test_it_is_found_in_noise(seed, delay, lag):
     window, commands, later = robot(seed, delay, (lag, lag), noise=0.03)
@@ -177,7 +175,7 @@ def test_the_dead_time_is_one_for_both_axes():
     torch.testing.assert_close(says.twists[0, :8, 1], later[:8, 1], rtol=0.0, atol=0.03)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seeds, delays)
 def test_what_is_missed_is_what_was_measured_and_not_replayed(seed, delay):
     """And what is missed now is missed a little later, too, but for a while."""
@@ -207,7 +205,7 @@ def test_without_any_command_the_twist_stays_and_fades():
 
 # Symmetries.
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seeds, delays)
 def test_left_and_right_are_alike(seed, delay):
     window, commands, _ = robot(seed, delay, noise=0.05)
@@ -221,7 +219,7 @@ def test_left_and_right_are_alike(seed, delay):
                          for each in (window, other)))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seeds, delays, st.floats(0.3, 30.0))
 def test_a_faster_robot_is_the_same_in_its_own_units(seed, delay, factor):
     model = motion_model()
@@ -241,7 +239,7 @@ def test_a_faster_robot_is_the_same_in_its_own_units(seed, delay, factor):
 
 # Time.
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seeds, delays, st.integers(0, HORIZON - 12))
 def test_a_command_acts_after_its_dead_time_and_not_before(seed, delay, step):
     window, commands, _ = robot(seed, delay)
@@ -254,7 +252,7 @@ def test_a_command_acts_after_its_dead_time_and_not_before(seed, delay, step):
     assert float((after - before)[:, late + 1].abs().min()) > 0.02
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seeds, delays, st.integers(0, HORIZON))
 def test_open_commands_are_the_last_one_held(seed, delay, step):
     window, commands, _ = robot(seed, delay)
@@ -264,7 +262,7 @@ def test_open_commands_are_the_last_one_held(seed, delay, step):
     assert torch.equal(found(window, open_).twists, found(window, kept).twists)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seeds, delays, st.integers(1, ROWS - NEWEST - 1))
 def test_rows_from_before_the_odometry_say_nothing(seed, delay, missing):
     """It is as if the window were so much shorter."""
@@ -282,7 +280,7 @@ def test_rows_from_before_the_odometry_say_nothing(seed, delay, missing):
         RESPONSE.evidence(late, SCALE, rows), RESPONSE.evidence(short, SCALE, rows))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seeds, st.integers(1, NEWEST))
 def test_rows_that_have_no_past_are_not_learned_from(seed, there):
     """The first row there is tells a twist, and not of which command."""
@@ -303,7 +301,7 @@ def test_rows_between_are_those_that_are_new():
 
 # What is remembered.
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seeds, st.integers(1, NEWEST))
 def test_rows_learned_one_by_one_are_those_learned_at_once(seed, rows):
     """But for the fading: each row makes those before it count less by its weight."""
@@ -318,7 +316,7 @@ def test_rows_learned_one_by_one_are_those_learned_at_once(seed, rows):
         learned(windows)[0], (one_by_one * after).sum(dim=0), rtol=1e-4, atol=1e-4)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(seeds, delays.filter(lambda delay: abs(delay - np.mean(DELAYS)) > 0.06))
 def test_a_memory_tells_what_a_steady_window_does_not(seed, delay):
     options = {'delay': delay, 'lag': (0.3, 0.08), 'gain': (0.8, 1.1)}
@@ -363,7 +361,7 @@ def test_a_memory_counts_for_no_more_than_some_rows_however_long_it_is():
 
 # Any numbers.
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seeds, st.sampled_from([0.0, 1e-30, 1e-6, 1.0, 1e6, 1e15, 1e30]))
 def test_shares_are_shares_whatever_the_window(seed, size):
     """And what is learned from it is finite, as often as it may be learned."""

@@ -78,7 +78,7 @@ def test_turn_in_place_turns_as_commanded(yaw_rate):
     assert math.hypot(x, y) < 0.002
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(commands)
 def test_mirrored_commands_give_the_mirrored_path(sequence):
     config = RobotConfig(**QUIET, command_delay=0.1)
@@ -106,7 +106,7 @@ def test_ground_truth_speeds_are_the_slopes_of_its_pose():
 
 # From the command to the wheel.
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(delay=st.floats(0.0, 0.5), at=st.floats(0.05, 1.0))
 def test_delay_shifts_the_response_by_itself(delay, at):
     plan = [(at, 0.2, 1.0), (0.2, 0.0, -0.5)]
@@ -310,7 +310,7 @@ def test_a_robot_that_falls_says_so():
 
 # Sensors.
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(odom_rate=st.floats(5.0, 60.0), imu_rate=st.floats(20.0, 400.0))
 def test_readings_come_at_their_rates_in_order(odom_rate, imu_rate):
     _, readings = drive(RobotConfig(odom_rate=odom_rate, imu_rate=imu_rate), [(1.0, 0.1, 0.5)])
@@ -475,7 +475,7 @@ def test_reset_is_a_fresh_robot():
     assert repr(first) == repr(again)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(st.integers(0, SECOND), max_size=20))
 def test_how_time_is_cut_changes_nothing(cuts):
     whole, readings = drive(NOISY, [(1.0, 0.2, 1.0)], seed=5)

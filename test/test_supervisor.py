@@ -365,7 +365,7 @@ def test_position_and_heading_decide_both(axes):
 
 # State.
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.integers(0, 2**31))
 def test_reset_is_a_new_supervisor(seed):
     used = Drive(seed=seed)

@@ -129,7 +129,7 @@ def test_rows_are_the_motion_whatever_the_rates(odom_rate, imu_rate):
 
 # Past and future, live and offline.
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 5), st.integers(0, 20), st.sampled_from([0.5, -125.66]), late_readings)
 def test_nothing_stamped_after_the_anchor_changes_its_rows(seed, back, yaw_rate, late):
     readings = drive(seed)
@@ -180,7 +180,7 @@ def test_live_is_offline_when_messages_are_late_and_repeated():
     assert len(anchors) > 50
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.randoms(use_true_random=False))
 def test_order_and_duplicates_do_not_matter(random):
     readings = drive(3)
