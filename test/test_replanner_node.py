@@ -165,6 +165,15 @@ def test_finds_the_types_of_those_who_come_later(probe, node, kind):
     robot.ask_until(lambda: robot.settled(0.1, 0.5), 0.1, 0.5)
 
 
+@pytest.mark.parametrize('name', ['replanner', 'command_guard'])
+def test_process_hears_who_comes_later_with_a_type_that_it_did_not_expect(probe, start, name):
+    process = start(name)
+    probe.until(lambda: probe.node.count_subscribers('cmd_vel_in'))
+    robot = Robot(probe, Twist, Twist)
+    robot.ask_until(lambda: robot.settled(0.1, 0.5), 0.1, 0.5)
+    assert process.said == ''
+
+
 def test_acceleration_is_limited(probe, node):
     robot = Robot(probe)
     node(max_accel=[0.1, 0.0, 1.0])

@@ -60,13 +60,16 @@ class CommandSubscription:
         if not offered or self._type in offered:
             return
         if self._subscription is not None:
+            # It goes once the executor has let go of it. Until then DDS refuses another type.
             self._node.destroy_subscription(self._subscription)
+            self._subscription = self._type = None
+            return
         self._hear(offered[0])
 
     def _hear(self, kind: type) -> None:
-        self._type = kind
         self._subscription = self._node.create_subscription(
             kind, self._topic, self._callback, BEST_EFFORT)
+        self._type = kind
 
 
 class CommandPublisher:
