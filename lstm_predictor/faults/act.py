@@ -18,7 +18,7 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 
 from lstm_predictor.faults import spoil
-from lstm_predictor.faults.stage import BEFORE, Change, LIMITS, Setting, Stage
+from lstm_predictor.faults.stage import Change, LIMITS, Setting, Stage
 from lstm_predictor.nodes.messages import set_pose, time_message
 from lstm_predictor.paths import default_model
 
@@ -47,7 +47,7 @@ _NEXT = {'predictor': 'replanner: predicted_path', 'replanner': 'command_guard: 
 class Act:
     """A fault that has begun."""
 
-    end: Callable[[], None]
+    end: Callable[[], object] = lambda: None
     problem: Callable[[], str] = str  # what else is not as it should be, in words
     plan_is_off: bool = False  # nobody means the robot to go on along a plan
 
@@ -57,7 +57,7 @@ Begin = Callable[[Stage], Act]
 
 def nothing(stage: Stage) -> Act:
     """Do nothing: the stage itself is what is wrong."""
-    return Act(lambda: None)
+    return Act()
 
 
 def wire(**changes: Change) -> Begin:
@@ -78,22 +78,14 @@ def lossy(share: float) -> Begin:
 def silence(stage: Stage) -> Act:
     """Let the source fall silent while it asks for motion."""
     stage.command = None
-
-    def end() -> None:
-        stage.command = BEFORE
-
-    return Act(end)
+    return Act()
 
 
 def ask(speed: float, yaw_rate: float) -> Begin:
     """Ask for more than any robot can."""
     def begin(stage: Stage) -> Act:
         stage.command = (speed, yaw_rate)
-
-        def end() -> None:
-            stage.command = BEFORE
-
-        return Act(end)
+        return Act()
 
     return begin
 
@@ -133,7 +125,7 @@ def clock(jump_ns: int) -> Begin:
     """Let /clock and every stamp jump, for good."""
     def begin(stage: Stage) -> Act:
         stage.clock_ns += jump_ns
-        return Act(lambda: None)
+        return Act()
 
     return begin
 
@@ -142,7 +134,7 @@ def reset(stage: Stage) -> Act:
     """Let time begin anew and put the robot back to where it began, as far as it knows."""
     stage.clock_ns -= stage.now_ns() - 1_000_000_000
     stage.moved -= stage.record.odometry[0]
-    return Act(lambda: None)
+    return Act()
 
 
 def stop_clock(stage: Stage) -> Act:
@@ -158,7 +150,7 @@ def stop_clock(stage: Stage) -> Act:
 def negative_clock(stage: Stage) -> Act:
     """Publish a time that is none."""
     stage.say_time(-1)
-    return Act(lambda: None)
+    return Act()
 
 
 def shift(by_ns: int, *topics: str) -> Begin:
@@ -188,7 +180,7 @@ def teleport(x: float) -> Begin:
     """Move the odometry for good."""
     def begin(stage: Stage) -> Act:
         stage.moved += x
-        return Act(lambda: None)
+        return Act()
 
     return begin
 
@@ -247,28 +239,38 @@ def parameter(node: str, name: str, value: Any, accepted: bool) -> Begin:
     return begin
 
 
+class States:
+    """Changes the state of a lifecycle node."""
+
+    def __init__(self, stage: Stage, name: str) -> None:
+        """Wait until the node answers."""
+        self._stage = stage
+        self._client = stage.node.create_client(ChangeState, f'{name}/change_state')
+        stage.wait_for(self._client.service_is_ready, 5.0)
+
+    def change(self, *transitions: int) -> list[bool]:
+        """Ask for transitions one after the other; return which of them succeeded."""
+        done = []
+        for identity in transitions:
+            answer = self._client.call_async(
+                ChangeState.Request(transition=Transition(id=identity)))
+            self._stage.wait_for(answer.done, 20.0)
+            done.append(answer.done() and bool(answer.result().success))
+        return done
+
+    def make_active(self) -> None:
+        """Configure and activate it, and ask no more."""
+        self.change(*_TRANSITIONS[:2])
+        self._stage.node.destroy_client(self._client)
+
+
 def transitions(name: str, seed: int) -> Begin:
     """Ask for transitions in any order, and leave the node active at the end."""
     def begin(stage: Stage) -> Act:
-        client = stage.node.create_client(ChangeState, f'{name}/change_state')
-        stage.wait_for(client.service_is_ready, 5.0)
-        draws = random.Random(seed)
-
-        def change(identity: int) -> None:
-            answer = client.call_async(ChangeState.Request(transition=Transition(id=identity)))
-            stage.wait_for(answer.done, 5.0)
-
-        change(Transition.TRANSITION_DEACTIVATE)
-        for _ in range(12):
-            change(draws.choice(_TRANSITIONS))
-        change(Transition.TRANSITION_DEACTIVATE)
-
-        def end() -> None:
-            for identity in _TRANSITIONS[:2]:
-                change(identity)
-            stage.node.destroy_client(client)
-
-        return Act(end)
+        states, draws = States(stage, name), random.Random(seed)
+        states.change(Transition.TRANSITION_DEACTIVATE, *draws.choices(_TRANSITIONS, k=12),
+                      Transition.TRANSITION_DEACTIVATE)
+        return Act(states.make_active)
 
     return begin
 
@@ -281,21 +283,10 @@ def own_model(folder: FilePath) -> Setting:
 def model_file(what: str, folder: FilePath) -> Begin:
     """Spoil the model file, and configure the predictor again; the good file at the end."""
     def begin(stage: Stage) -> Act:
-        client = stage.node.create_client(ChangeState, 'predictor/change_state')
-        stage.wait_for(client.service_is_ready, 5.0)
+        states = States(stage, 'predictor')
         path = folder / _MODEL
         good = path.read_bytes()
-
-        def change(*identities: int) -> list[bool]:
-            done = []
-            for identity in identities:
-                answer = client.call_async(ChangeState.Request(
-                    transition=Transition(id=identity)))
-                stage.wait_for(answer.done, 20.0)
-                done.append(answer.done() and bool(answer.result().success))
-            return done
-
-        change(Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP)
+        states.change(Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP)
         path.unlink()
         if what == 'truncated':
             path.write_bytes(good[:len(good) // 2])
@@ -303,16 +294,15 @@ def model_file(what: str, folder: FilePath) -> Begin:
             path.write_bytes(b'something else')
         elif what == 'unreadable':
             path.mkdir()
-        configured = change(Transition.TRANSITION_CONFIGURE)
+        configured, = states.change(Transition.TRANSITION_CONFIGURE)
 
         def end() -> None:
             if path.is_dir():
                 path.rmdir()
             path.write_bytes(good)
-            change(*_TRANSITIONS[:2])
-            stage.node.destroy_client(client)
+            states.make_active()
 
-        return Act(end, lambda: 'it was configured all the same' if configured[0] else '')
+        return Act(end, lambda: 'it was configured all the same' if configured else '')
 
     return begin
 
