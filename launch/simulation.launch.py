@@ -14,7 +14,8 @@ from launch_ros.actions import Node
 from lstm_predictor.launching import (
     boolean, BOOLEANS, distro, include, layers, number, profile_of, robot_argument, topic)
 
-ROBOT = {'real_time_factor': float, 'command_delay': float, 'seed': int}
+ROBOT = {
+    'real_time_factor': float, 'command_delay': float, 'slip_patch_share': float, 'seed': int}
 
 
 def numbers(context):
@@ -80,6 +81,10 @@ def generate_launch_description():
         DeclareLaunchArgument(
             'command_delay', default_value='',
             description='Dead time between cmd_vel and the motors [s]. '
+                        'Empty: the value in sim_params_file, else 0.0'),
+        DeclareLaunchArgument(
+            'slip_patch_share', default_value='',
+            description='Share of the floor that is slippery, 0 to 0.95. '
                         'Empty: the value in sim_params_file, else 0.0'),
         DeclareLaunchArgument(
             'seed', default_value='',

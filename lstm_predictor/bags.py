@@ -72,6 +72,10 @@ class Recording:
             self._reader = Reader(path)
             self._reader.open()
         except (ReaderError, OSError, ValueError, AssertionError) as error:
+            below = sorted(file.parent.name for file in path.glob('*/metadata.yaml'))
+            if below:
+                raise BagError(f'{path} holds recordings, name one of them: '
+                               f'{", ".join(below[:9])}') from None
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise BagError(f'{path} is no rosbag2 recording ({reason})') from None
         types = {c.topic: c.msgtype for c in self._reader.connections}

@@ -311,7 +311,8 @@ def start(launch):
     def start_node(name, *arguments, **parameters):
         values = itertools.chain.from_iterable(
             ('-p', f'{key}:={value}') for key, value in parameters.items())
-        return launch('lstm_predictor.start', name, '--ros-args', *arguments, *values)
+        return launch('lstm_predictor.start', name, '--ros-args', '--log-level', 'warn',
+                      *arguments, *values)
 
     return start_node
 

@@ -61,6 +61,7 @@ SIMULATION_DEFAULTS = {
     'sim_params_file': '',
     'real_time_factor': '',
     'command_delay': '',
+    'slip_patch_share': '',
     'seed': '',
 }
 TURTLEBOT3_DEFAULTS = {
@@ -93,6 +94,7 @@ OTHER_SIMULATION_VALUES = {
     'sim_params_file': __file__,
     'real_time_factor': '2',
     'command_delay': '0.25',
+    'slip_patch_share': '0.3',
     'seed': '7',
 }
 OTHER_TURTLEBOT3_VALUES = {

@@ -4,6 +4,7 @@ from collections import Counter
 import math
 import signal
 import sys
+import time
 from types import SimpleNamespace
 
 from conftest import (
@@ -203,6 +204,30 @@ def test_publishes_what_the_core_predicts(probe, node, model_path, rate, reliabl
     assert_same(feed, offline(model_path, messages))
     assert_well_formed(feed)
     probe.until(lambda: feed.status('prediction').level == DiagnosticStatus.OK)
+
+
+def test_a_node_that_fell_behind_hears_what_waits_before_it_predicts(probe, node, model_path):
+    feed = Feed(probe)
+    node()
+    feed.connect()
+    sent = []
+
+    def send():
+        if not sent or time.time_ns() - sent[-1] >= SECOND // 20:
+            sent.append(time.time_ns())
+            feed.publishers[Odometry].publish(drive(1, 0.0, sent[-1])[0])
+
+    def newest():
+        return stamp_of(feed.paths[-1]) if feed.paths else 0
+
+    probe.until(lambda: len(sent) > 60 and newest() == sent[-1], busy=send)
+    asleep_ns, predicted = sent[-1], len(feed.paths)
+    while sent[-1] < asleep_ns + SECOND:  # in which the node gets no time at all
+        send()
+    awake_ns = sent[-1]
+    probe.until(lambda: newest() > awake_ns, busy=send)
+    late = sum(stamp_of(path) <= awake_ns for path in feed.paths[predicted:])
+    assert 1 <= late < 15
 
 
 @pytest.mark.parametrize('rate, reliable, number', [

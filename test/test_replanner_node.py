@@ -165,6 +165,15 @@ def test_finds_the_types_of_those_who_come_later(probe, node, kind):
     robot.ask_until(lambda: robot.settled(0.1, 0.5), 0.1, 0.5)
 
 
+@pytest.mark.parametrize('name, waits_for', [
+    ('predictor', '/odom'), ('replanner', '/cmd_vel_in'), ('command_guard', '/cmd_vel_in')])
+def test_process_says_once_what_it_waits_for(probe, start, name, waits_for):
+    process = start(name, '--log-level', 'info')
+    probe.until(lambda: process.errors.endswith('\n'))
+    line, = process.errors.splitlines()
+    assert 'active' in line and line.endswith(waits_for)
+
+
 @pytest.mark.parametrize('name', ['replanner', 'command_guard'])
 def test_process_hears_who_comes_later_with_a_type_that_it_did_not_expect(probe, start, name):
     process = start(name)

@@ -35,7 +35,7 @@ def topics_of(given: argparse.Namespace) -> Topics:
 def add_limits(parser: argparse.ArgumentParser) -> None:
     """Let the user say how fast the robot of a recording may be."""
     parser.add_argument('--max-speed', type=positive,
-                        help='of the robot [m/s]; default: the largest in the recording')
+                        help='of the robot [m/s] (default: the largest in the recording)')
     parser.add_argument('--max-yaw-rate', type=positive, help='of the robot [rad/s]; likewise')
 
 
@@ -65,9 +65,17 @@ def write_json(file: Path, numbers: dict[str, Any]) -> None:
     file.write_text(json.dumps(numbers, indent=1))
 
 
+def _number(text: str, kind: type = float) -> Any:
+    try:
+        return kind(text)
+    except ValueError:
+        what = 'a whole number' if kind is int else 'a number'
+        raise argparse.ArgumentTypeError(f'must be {what}, is {text}') from None
+
+
 def positive(text: str) -> float:
     """Return a positive, finite number; argparse tells the user otherwise."""
-    value = float(text)
+    value = _number(text)
     if not 0.0 < value < math.inf:
         raise argparse.ArgumentTypeError(f'must be positive and finite, is {text}')
     return value
@@ -75,7 +83,7 @@ def positive(text: str) -> float:
 
 def not_negative(text: str) -> float:
     """Return a finite number that is zero or more; argparse tells the user otherwise."""
-    value = float(text)
+    value = _number(text)
     if not 0.0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f'must not be negative, is {text}')
     return value
@@ -83,7 +91,7 @@ def not_negative(text: str) -> float:
 
 def positive_integer(text: str) -> int:
     """Return a positive whole number; argparse tells the user otherwise."""
-    value = int(text)
+    value = _number(text, int)
     if value < 1:
         raise argparse.ArgumentTypeError(f'must be 1 or more, is {text}')
     return value

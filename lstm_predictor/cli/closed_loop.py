@@ -135,7 +135,8 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument('--ros', action='store_true',
                         help='through the real nodes, one after the other and in real time; '
                              f'sources {", ".join(IN_REAL_TIME)}, methods {", ".join(CHAINS)}')
-    parser.add_argument('--model', type=Path, default=Path(default_model()), help='model file')
+    parser.add_argument('--model', type=Path, default=Path(default_model()),
+                        help='model file (default: models/turtlebot3.pt of the package)')
     parser.add_argument('--json', type=Path, metavar='F', help='file for the numbers')
     parser.add_argument('--plots', type=Path, metavar='DIR', help='folder for pictures')
     parser.add_argument('--jobs', type=positive_integer, metavar='N', default=os.cpu_count() or 1,

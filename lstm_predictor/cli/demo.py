@@ -40,6 +40,7 @@ _RECORDED = {
 _PERIOD = 0.05  # of the path follower [s]
 _SPEED = 0.18  # [m/s]
 _LOOKAHEAD = 0.5  # [s], short, as a robot in a narrow place needs it
+_MOST_LATE = 0.1  # share of the predictions that may come after their time [-]
 _ROUND = 3.6  # length of the figure of eight [m]
 
 
@@ -61,6 +62,8 @@ class Driver:
     def __init__(self, node: Node, chain: Run) -> None:
         """Steer and command by these topics."""
         self.board = Scoreboard()
+        self._clock = node.get_clock()
+        self._heard = self._late = 0  # predicted poses, and those whose time had passed by then
         self._pose: samples.Odometry | None = None
         self._follower = PurePursuit(figure_of_eight(_ROUND), _SPEED, _LOOKAHEAD)
         self._publisher = CommandPublisher(node, chain.commands)
@@ -78,6 +81,13 @@ class Driver:
         """Ask for no motion."""
         self._publisher.publish(0.0, 0.0)
 
+    def too_late(self) -> str:
+        """Return in words that the machine was too slow to predict anything, or nothing."""
+        if self._late <= _MOST_LATE * self._heard:
+            return ''
+        return f'this machine is too busy: {100.0 * self._late / self._heard:.0f} % of the ' \
+               f'predicted poses came after their time, so the numbers of this run say nothing'
+
     def _on_pose(self, message: Odometry) -> None:
         self._pose = samples.read_odometry(message)
 
@@ -85,6 +95,8 @@ class Driver:
         self.board.observed(samples.read_odometry(message))
 
     def _on_prediction(self, message: PoseWithCovarianceStamped) -> None:
+        self._heard += 1
+        self._late += samples.stamp_ns(message.header) < self._clock.now().nanoseconds
         self.board.predicted(
             samples.stamp_ns(message.header), np.array(samples.read_pose(message.pose.pose)))
 
@@ -136,6 +148,8 @@ def run(name: str, chain: Run, given: argparse.Namespace) -> None:
         finally:
             print()  # after the line that moves
         driver.stop()
+        if driver.too_late():
+            print(f'  {driver.too_late()}')
 
 
 def _all_there(node: Node, chain: Run) -> bool:
@@ -154,12 +168,14 @@ def _show(passed: float, seconds: float, rmse: float) -> None:
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='demo', description=__doc__)
-    parser.add_argument('--seconds', type=positive, default=30.0, help='of driving, in each run')
-    parser.add_argument('--out', type=Path, default=Path('out/demo'), help='folder for results')
+    parser.add_argument('--seconds', type=positive, default=30.0,
+                        help='of driving, in each run (default: %(default)g)')
+    parser.add_argument('--out', type=Path, default=Path('out/demo'),
+                        help='folder for results (default: %(default)s)')
     parser.add_argument('--json', type=Path, help='also write the numbers to this file')
     parser.add_argument('--command-delay', type=not_negative, default=0.25,
-                        help='that nobody tells the nodes [s]')
-    parser.add_argument('--seed', type=int, default=0, help='of the simulated noise')
+                        help='that nobody tells the nodes [s] (default: %(default)g)')
+    parser.add_argument('--seed', type=int, default=0, help='of the simulated noise (default: 0)')
     return parser
 
 

@@ -106,7 +106,8 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='evaluate', description=__doc__)
     parser.add_argument('recordings', nargs='*', type=Path, metavar='BAG_OR_DIR',
                         help='rosbag2 folder, or a folder with some below it')
-    parser.add_argument('--model', type=Path, default=Path(default_model()), help='model file')
+    parser.add_argument('--model', type=Path, default=Path(default_model()),
+                        help='model file (default: models/turtlebot3.pt of the package)')
     parser.add_argument('--json', type=Path, help='file for the numbers of the table')
     parser.add_argument('--plots', type=Path, metavar='DIR', help='folder for pictures')
     parser.add_argument('--by', choices=('folder', 'recording'), default='folder',
@@ -117,7 +118,8 @@ def _arguments() -> argparse.ArgumentParser:
                         help='the later poses that are to be met')
     parser.add_argument('--fleet', type=positive_integer, metavar='N',
                         help='also score on so many simulated robots')
-    parser.add_argument('--seed', type=int, default=_SEED, help='of the simulated robots')
+    parser.add_argument('--seed', type=int, default=_SEED,
+                        help='of the simulated robots (default: %(default)s)')
     add_topics(parser)
     parser.add_argument('--ground-truth-topic', default='/ground_truth',
                         help='default: /ground_truth')

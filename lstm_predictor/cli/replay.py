@@ -27,6 +27,8 @@ from rclpy.node import Node
 
 Array = NDArray[np.float64]
 
+_LEAST_SHARE = 0.9  # of the predictions that a node makes which keeps up [-]
+
 
 @ends_with_a_line(BagError, artifact.ModelFileError, NodeDied, OSError)
 def main(args: list[str] | None = None) -> int:
@@ -63,6 +65,9 @@ def replay(bag: Path, given: argparse.Namespace, contract: artifact.Contract) ->
     if not len(compared.later):
         raise NodeDied('the predictor node published nothing that can be scored')
     print(f'  {len(compared.later)} predictions scored, of about {len(anchors)} possible ones')
+    if len(compared.later) < _LEAST_SHARE * len(anchors):
+        print('  the node did not keep up: a lower --rate, or a machine with less to do, scores '
+              'more')
     return compared
 
 
@@ -111,8 +116,10 @@ def _run(player: Player, recording: Recording, rate: float, nodes: Nodes, hearin
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='replay', description=__doc__)
     parser.add_argument('bags', nargs='+', type=Path, metavar='BAG', help='rosbag2 folder')
-    parser.add_argument('--rate', type=positive, default=1.0, help='times faster than recorded')
-    parser.add_argument('--model', type=Path, default=Path(default_model()), help='model file')
+    parser.add_argument('--rate', type=positive, default=1.0,
+                        help='times faster than recorded (default: 1)')
+    parser.add_argument('--model', type=Path, default=Path(default_model()),
+                        help='model file (default: models/turtlebot3.pt of the package)')
     parser.add_argument('--json', type=Path, default=Path('out/replay.json'),
                         help='file for the numbers of the table')
     parser.add_argument('--by', choices=('folder', 'recording'), default='folder',

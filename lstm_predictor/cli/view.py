@@ -53,7 +53,8 @@ def look(given: argparse.Namespace) -> Review:
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='view', description=__doc__)
     parser.add_argument('bag', type=Path, metavar='BAG', help='rosbag2 folder')
-    parser.add_argument('--out', type=Path, default=Path('out/view.html'), help='the page')
+    parser.add_argument('--out', type=Path, default=Path('out/view.html'),
+                        help='the page (default: %(default)s)')
     parser.add_argument('--json', type=Path, help='also write the numbers to this file')
     parser.add_argument('--model', type=Path,
                         help='predict with this model now, whatever was predicted then')

@@ -69,7 +69,7 @@ class Caution:
     @property
     def reason(self) -> str:
         """Return why it is slower, in words; nothing where it is not."""
-        if self.share >= 1.0 - 1e-3:
+        if self.share >= 0.995:  # which rounds to all of it
             return ''
         return f'slowed to {100.0 * self.share:.0f} %: predicted error across the path ' \
                f'{self.across:.3f} m'

@@ -24,6 +24,11 @@ class ClockOffset:
         """The offset [ns]; zero before the first message."""
         return median_low(self._offsets) if self._offsets else 0
 
+    @property
+    def late_ns(self) -> int:
+        """How much later the last message came than the most punctual of them did [ns]."""
+        return self._offsets[-1] - min(self._offsets) if self._offsets else 0
+
     def add(self, receive_ns: int, stamp_ns: int) -> None:
         """Take the time of receipt and the stamp of a message [ns]."""
         offset_ns = receive_ns - stamp_ns

@@ -75,7 +75,7 @@ class Observer:
             return ''
         moved = math.hypot(odometry.x - poses[-1, 0], odometry.y - poses[-1, 1])
         if moved > _ABSURD * self.window.config.max_speed * abs(ahead) + _LEAP:
-            return f'its pose is {moved:.2f} m from the one before'
+            return f'its pose is {moved:.3g} m from the one before'
         return ''
 
     def ahead(self, stamp_ns: int) -> float:

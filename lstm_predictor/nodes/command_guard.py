@@ -72,6 +72,8 @@ class CommandGuard(ManagedNode):
         self._diagnostics.forget()
         self._sent_at = 0.0  # [s] steady
         self._told = (0.0, 0.0)  # [m/s], [rad/s]
+        self.get_logger().info(f'active, the robot stands until something comes on '
+                               f'{self.resolve_topic_name("cmd_vel_in")}')
 
     def stop(self) -> None:
         """Stop the robot; nobody else will."""

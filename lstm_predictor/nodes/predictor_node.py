@@ -59,6 +59,7 @@ class PredictorNodeConfig:
             raise ValueError('predicted_frame must not be empty with publish_tf')
 
 
+_BEHIND = 0.1  # lateness of odometry from which this node may be the one that is slow [s]
 TYPES = (PredictorNodeConfig, PredictorConfig, SupervisorConfig)
 LIVE = {'pose_horizon'}  # parameters that can be changed while driving
 
@@ -125,16 +126,24 @@ class PredictorNode(ManagedNode):
         self._published_at = time.monotonic()  # [s] steady
         self._last: Prediction | None = None
         self._seconds = 0.0  # what the last prediction took
+        self._predicted_ns = 0  # when that was, by the node's clock
+        self.get_logger().info(f'active with {self._model["file"]}, waiting for '
+                               f'{self.resolve_topic_name("odom")}')
 
     def _on_odometry(self, message: Odometry) -> None:
         if not self._take('odom', self._read_odometry, message):
             return
         self._frames = (message.header.frame_id, message.child_frame_id)
+        # A node that is behind hears what waits before it predicts again, lest it stay behind.
+        rested = 1e-9 * (self._timing.now_ns() - self._predicted_ns)
+        if self._timing.late() > _BEHIND and 0.0 <= rested < 0.5 * self._period:
+            return
         started = time.perf_counter()
         prediction = self._predictor.predict_if_due()
         if prediction is None:
             return
         self._seconds = time.perf_counter() - started
+        self._predicted_ns = self._timing.now_ns()
         self._last = prediction
         if prediction.is_finite():
             self._publish(prediction)
@@ -222,7 +231,9 @@ class PredictorNode(ManagedNode):
 
     def _motion_status(self) -> DiagnosticStatus:
         rows = self._predictor.observer.rows
-        wrong = '' if rows is None else contradiction(rows[0], self._period)
+        if rows is None:
+            return health.status(health.OK, 'motion', 'nothing is known of it yet', {})
+        wrong = contradiction(rows[0], self._period)
         return health.status(health.WARN if wrong else health.OK, 'motion',
                              wrong or 'the robot moves as it is told', {})
 

@@ -85,6 +85,9 @@ class ReplannerNode(ManagedNode):
         self._last = Output(0.0, 0.0, IDLE)
         self._sent_at = 0.0  # [s] steady
         self._seconds = 0.0  # what the last command took
+        asked = 'cmd_vel_in' if self._config.mode == 'compensate' else 'plan'
+        self.get_logger().info(f'active in mode {self._config.mode}, waiting for '
+                               f'{self.resolve_topic_name(asked)}')
 
     def stop(self) -> None:
         """Stop the robot where this node drove it; nobody else will."""

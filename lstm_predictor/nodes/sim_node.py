@@ -51,7 +51,7 @@ class SimNodeConfig:
         if self.real_time_factor != 1.0 and not self.publish_clock:
             raise ValueError(
                 f'real_time_factor is {self.real_time_factor}: only with publish_clock can the '
-                f'other nodes follow')
+                f'other nodes follow (use_sim_time:=true of simulation.launch.py)')
         if self.cmd_vel_type not in ('Twist', 'TwistStamped'):
             raise ValueError(
                 f'cmd_vel_type must be Twist or TwistStamped, is {self.cmd_vel_type}')

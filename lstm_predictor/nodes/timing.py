@@ -13,6 +13,7 @@ Reading = TypeVar('Reading', Imu, Command)
 
 _APART = 0.1  # what a network may take between two topics of one robot [s]
 _TOO_FAR = 1.0  # between two clocks that are taken for one [s]
+_FOREIGN = 10.0  # from which a clock of another time is not compared [s]
 _LATE = 0.5  # and from the robot to this node [s]
 _JUMP = 0.3  # [s]
 _STOPPED = 1.0  # silence of /clock [s]
@@ -45,6 +46,10 @@ class Timing:
         self._newest = (now_ns, stamp_ns)
         self._compared.clear()
         self._jumps.add(stamp_ns, time.monotonic())
+
+    def late(self) -> float:
+        """Return how much later than others the newest odometry came [s]; 0 for foreign clocks."""
+        return 1e-9 * self._odom.late_ns if 1e-9 * abs(self._odom.offset_ns) < _FOREIGN else 0.0
 
     def on_odometry_clock(self, topic: str, reading: Reading) -> Reading:
         """Return a reading that just came with its stamp as the odometry's clock has it."""
@@ -97,4 +102,4 @@ class Timing:
                 return health.WARN, f'{topic} is stamped {abs(apart):.2f} s {where} odom, {what}'
         if busy > period > 0.0:
             return health.WARN, f'the work takes {busy:.3f} s of every {period:.3f} s'
-        return health.OK, 'the clocks agree'
+        return health.OK, 'the clocks agree' if self._newest else 'nothing to compare yet'
