@@ -192,6 +192,17 @@ def test_figure_draws_the_drive_and_the_predictions():
     assert {'command asked for', 'command sent to the robot', '2 s ahead'} <= set(found)
 
 
+def test_page_lists_what_was_not_well_in_words():
+    troubles = [Trouble('predictor: imu', i % 2 + 1, START + i * SECOND, START + (i + 1) * SECOND,
+                        f'imu <stopped> {i}') for i in range(60)]
+    text, _ = page(made_up(seconds=70.0, troubles=troubles))
+    table = text[text.index('id="troubles"'):]
+    assert table.count('<tr>') == 51 and 'and 10 more' in table
+    assert '2.0 to 3.0 s</td><td>warning</td><td>predictor: imu</td><td>imu &lt;stopped&gt; 2<' \
+        in table
+    assert 'id="troubles"' not in page(made_up())[0]
+
+
 def test_long_recordings_stay_small():
     # Ten minutes at 20 Hz: 12001 readings.
     review = made_up(seconds=600.0, forecasts=[forecast(START + i * STEP)

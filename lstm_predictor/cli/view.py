@@ -13,6 +13,8 @@ from lstm_predictor.paths import default_model
 from lstm_predictor.view.recorded import has_predictions, recorded
 from lstm_predictor.view.review import Review
 
+_FASTER = 1.5  # than any robot of its training, from where a model is the wrong one [-]
+
 
 @ends_with_a_line(BagError, ModelFileError, OSError)
 def main(args: list[str] | None = None) -> int:
@@ -43,8 +45,14 @@ def look(given: argparse.Namespace) -> Review:
             from lstm_predictor.cli.models import model_once
             from lstm_predictor.view.offline import offline
             model = model_once(given.model or Path(default_model()))
-            print(f'predicting along {recording.duration:.0f} s of recording', flush=True)
-            review = offline(recording, model, limits_of(given, recording.readings()))
+            limits = limits_of(given, recording.readings())
+            print(f'predicting along {recording.duration:.0f} s of recording by '
+                  f'{(given.model or Path(default_model())).name}, which was trained for '
+                  f'{model.contract.robots}', flush=True)
+            if limits[0] > _FASTER * model.contract.max_speed > 0.0:
+                print(f'  this robot does {limits[0]:.2f} m/s, those did '
+                      f'{model.contract.max_speed:.2f} m/s: name another --model')
+            review = offline(recording, model, limits)
     if len(review.odometry.odometry) < 2:
         raise BagError(f'recording {given.bag} has no odometry that can be used')
     return review

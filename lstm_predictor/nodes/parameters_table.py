@@ -18,7 +18,8 @@ _HEAD = """# Parameters
 
 Made by `python3 -m lstm_predictor.nodes.parameters_table > docs/parameters.md`. Triples are x, y
 and yaw, as in Nav2. What is *live* can be set while driving; the rest is read when a node is
-configured. `config/bringup.yaml` has all of them with these values.
+configured. `config/bringup.yaml` has all of them with these values. Those of the simulated robot
+are in `config/simulation.yaml`, each with its unit; `slow_link` has `command_delay` [s] alone.
 """
 
 

@@ -27,7 +27,7 @@ def on_map(review: Review) -> list[go.Scatter]:
     return [
         go.Scatter(
             x=short(x), y=short(y), name='driven', mode='lines',
-            line={'color': '#333333', 'width': 2.5}, customdata=short(times, 3),
+            line={'color': '#9a9a9a', 'width': 6}, customdata=short(times, 3),
             hovertemplate='driven: %{x:.3f} m, %{y:.3f} m at %{customdata:.2f} s<extra></extra>'),
         _fans(review, forecasts),
         *(trace for trace in (_ellipses(review, forecasts, far) for far in (False, True))
@@ -58,7 +58,7 @@ def _fans(review: Review, forecasts: list[Forecast]) -> go.Scatter:
         lift(x, y, texts)
     return go.Scatter(
         x=short(x), y=short(y), text=texts, name='predicted', mode='lines',
-        line={'color': '#2c7fb8', 'width': 1.3}, hovertemplate='%{text}<extra></extra>')
+        line={'color': '#0b559f', 'width': 1.3}, hovertemplate='%{text}<extra></extra>')
 
 
 def _ellipses(review: Review, forecasts: list[Forecast], far: bool) -> go.Scatter:

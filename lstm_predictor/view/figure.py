@@ -56,7 +56,7 @@ def _arrange(drawn: go.Figure, review: Review) -> None:
             np.array([command[column - 2] for command in commands])
             for commands in review.commands.values())]
         drawn.update_yaxes(range=_usual(np.concatenate(values)), row=row, col=2)
-    drawn.update_yaxes(type='category', tickfont_size=9, row=6, col=2)
+    drawn.update_yaxes(type='category', tickfont_size=10, automargin=True, row=6, col=2)
     if not review.troubles:
         drawn.update_yaxes(showticklabels=False, row=6, col=2)
         drawn.add_annotation(text='no warning and no error', showarrow=False, row=6, col=2,

@@ -23,18 +23,24 @@ body {{ margin: 0 auto; max-width: 1700px; padding: 0 1rem; color: #222;
 h1 {{ font-size: 1.3rem; margin: 0.8rem 0 0.2rem; }}
 p {{ margin: 0.2rem 0; line-height: 1.4; max-width: 150ch; }}
 .hint {{ color: #777; font-size: 0.85rem; }}
+table {{ border-collapse: collapse; font-size: 0.85rem; margin: 0.5rem 0 2rem; }}
+th, td {{ text-align: left; vertical-align: top; padding: 0.15rem 1.2rem 0.15rem 0; }}
+td.time {{ white-space: nowrap; font-variant-numeric: tabular-nums; }}
 </style>
 </head>
 <body>
 <h1>{title}</h1>
 <p id="summary">{summary}</p>
 <p class="hint">The pointer over the time axes shows where the robot was. Drag to zoom,
-double-click to zoom out; a click in the legend hides, a double-click shows one alone.</p>
+double-click to zoom out; a click in the legend hides, a double-click shows one alone. A hand-over
+is when another predictor gets the largest share of what is published.</p>
 {figure}
+{troubles}
 </body>
 </html>
 """
 
+_ROWS = 50  # of what was not well
 # Puts the mark on the map where the robot was at the time under the pointer.
 _FOLLOW = """
 const page = document.getElementById('{plot_id}');
@@ -61,10 +67,26 @@ def page(review: Review) -> tuple[str, dict[str, Any]]:
     drawn = figure(review, errors)
     return _PAGE.format(
         title=escape(f'{review.name}: where the robot went, and where it was predicted to be'),
-        summary=escape(sentence(found)),
+        summary=escape(sentence(found)), troubles=_troubles(review),
         figure=plotly.io.to_html(
             drawn, include_plotlyjs=True, full_html=False, div_id='review', post_script=_FOLLOW,
             config={'displaylogo': False, 'responsive': True, 'scrollZoom': True})), found
+
+
+def _troubles(review: Review) -> str:
+    """Return a table of what was not well, the first ones where there are many."""
+    if not review.troubles:
+        return ''
+    rows = []
+    for trouble in review.troubles[:_ROWS]:
+        begin, end = review.seconds([trouble.begin_ns, trouble.end_ns]).tolist()
+        rows.append(
+            f'<tr><td class="time">{begin:.1f} to {end:.1f} s</td><td>{LEVELS[trouble.level]}</td>'
+            f'<td>{escape(trouble.name)}</td><td>{escape(trouble.text)}</td></tr>')
+    left = len(review.troubles) - len(rows)
+    more = f'<p class="hint">and {left} more, which the time axis has</p>' if left else ''
+    return '<table id="troubles"><tr><th>when</th><th>level</th><th>of</th><th>what</th></tr>' \
+        + ''.join(rows) + f'</table>{more}'
 
 
 def numbers(review: Review) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def troubles(review: Review) -> list[go.Scatter]:
 
 def _brief(name: str) -> str:
     """Return the part of a name that fits beside the axis."""
-    return name if len(name) <= 24 else f'{name[:23]}…'
+    return name if len(name) <= 26 else f'{name[:25]}…'
 
 
 def _wrapped(text: str, width: int = 70) -> str:
