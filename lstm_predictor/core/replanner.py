@@ -9,12 +9,14 @@ tracking control method for an autonomous mobile robot" (ICRA 1990). Where upstr
 motion there is none.
 
 Nobody can undo a dead time, and a source that steers by feedback becomes unstable where one tries:
-of all ideal robots that get their commands up to `max_dead_time` late, the reference is the one
-that the prediction agrees with best. What is left is a wrong gain, slip, lag or a drift.
+of all ideal robots that get their commands late, but no later than commands take effect (by the
+predictor, `max_dead_time` at most), the reference is the one that the prediction agrees with best.
+What is left is a wrong gain, slip, lag or a drift.
 
 No torch here: the process that runs this stays small.
 """
 
+from collections import deque
 from dataclasses import dataclass
 import math
 
@@ -32,6 +34,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 _DEAD_TIME_STEP_NS = 50_000_000
+_EFFECTS = 20  # of the times until a command has effect that are kept
 _LEVER = 0.2  # what a heading error of 1 rad counts when dead times are compared [m]
 _BACK_NS = 500_000_000  # how far before the newest odometry the gains are learned from
 _OVERLAP = 0.1  # longest time that one look at the gains may stand for [s]
@@ -128,8 +131,8 @@ class Replanner:
         self._told = IdealRobot(self._span_ns)  # does what the robot is told
         self._limiter = Limiter(config)
         self._quantiser = Quantiser(config.command_quantum, config)
-        self._dead_times_ns = np.arange(
-            0, round(1e9 * config.max_dead_time) + 1, _DEAD_TIME_STEP_NS, dtype=np.int64)
+        self._longest_ns = round(1e9 * config.max_dead_time)
+        self._effects_ns: deque[int] = deque(maxlen=_EFFECTS)
         self.gains = Gains()
         self._learned_at = -math.inf  # [s] steady
         self.reset()
@@ -150,6 +153,7 @@ class Replanner:
         self._target_at = -math.inf  # [s] steady
         self._limiter.reset()
         self._quantiser.reset()
+        self._effects_ns.clear()
         self._forget_gains()
 
     def set_upstream(self, command: Command, steady: float, share: float = 1.0) -> None:
@@ -173,6 +177,14 @@ class Replanner:
         """Take the newest prediction."""
         self._target = target
         self._target_at = steady
+
+    def set_effect(self, seconds: float) -> None:
+        """
+        Take after which time [s] a command given now has effect, as the predictor found it.
+
+        The longest of the last ones counts: to correct a dead time is worse than to leave a lag.
+        """
+        self._effects_ns.append(round(1e9 * clamp(seconds, 0.0, self.config.max_dead_time)))
 
     def drop_target(self) -> None:
         """Take back the prediction, as when a newer one is unusable."""
@@ -220,6 +232,14 @@ class Replanner:
         sizes = np.hypot(np.hypot(errors[:, 0], errors[:, 1]), _LEVER * errors[:, 2])
         # Poses too far apart for a number make a distance that is none.
         return np.asarray(errors[np.argmin(sizes)]) if np.isfinite(errors).all() else None
+
+    @property
+    def _dead_times_ns(self) -> NDArray[np.int64]:
+        """The delays [ns] that the robot may have, (n,)."""
+        # A step more, for the prediction was made before the newest command was asked for.
+        longest = max(self._effects_ns, default=self._longest_ns) + _DEAD_TIME_STEP_NS
+        return np.arange(0, min(longest, self._longest_ns) + 1, _DEAD_TIME_STEP_NS,
+                         dtype=np.int64)
 
     @property
     def _newest_ns(self) -> int:

@@ -112,6 +112,7 @@ class Compensate(Mode):
         super().__init__(node, inputs)
         self._given = float(node.get_parameter('correction_horizon').value)  # [s], 0: none
         self._effect_ns = 0  # stamp of the newest predicted pose
+        self._begin_ns = 0  # stamp at which the newest predicted path begins
         self._replanner = Replanner(self.config)
         node.keep(CommandSubscription(
             node, 'cmd_vel_in', self._on_upstream, before=TwistStamped).destroy)
@@ -121,6 +122,7 @@ class Compensate(Mode):
         """Start idle."""
         super().start()
         self._replanner.reset()
+        self._begin_ns = 0
 
     def retune(self, configs: dict[type, Any]) -> None:
         """Take other limits, gains and ages while driving."""
@@ -148,6 +150,8 @@ class Compensate(Mode):
     def take_pose(self, target: Target) -> None:
         """Take when a command given now has effect."""
         self._effect_ns = target.stamp_ns
+        if self._begin_ns:
+            self._replanner.set_effect(1e-9 * (target.stamp_ns - self._begin_ns))
 
     def _on_upstream(self, message: Any) -> None:
         command = self.node.read('cmd_vel_in', samples.read_command, message, 0)
@@ -178,7 +182,7 @@ class Compensate(Mode):
         """Return the step of the path at which a command given now has effect, or the last."""
         if not path.poses:
             raise samples.BadMessage('predicted_path has no poses')
-        begin_ns = samples.stamp_ns(path.header)
+        begin_ns = self._begin_ns = samples.stamp_ns(path.header)
         wanted_ns = begin_ns + round(1e9 * self._given) if self._given else \
             max(self._effect_ns, begin_ns + LEAST_HORIZON_NS)
         stamps = [samples.stamp_ns(pose.header) for pose in path.poses]

@@ -133,7 +133,6 @@ def drive(case: Case, artifact: Artifact, before: float = 0.0) -> Drive:
         asked = Command(START_NS + robot.time_ns, speed, yaw_rate)
         if replanner is not None:
             asked = replanned(replanner, asked, steering, now)
-            replanner.set_odometry(steering.odometry)
         try:
             pass_period(robot, steering, asked.speed, asked.yaw_rate)
         except TippedOver:
@@ -176,11 +175,13 @@ def mppi_law(seed: int) -> MppiLaw:
 
 def replanned(replanner: Replanner, asked: Command, steering: Raw, now: float) -> Command:
     """Return the command as the replanner passes it on."""
+    replanner.set_odometry(steering.odometry)
     replanner.set_upstream(asked, now)
     prediction = steering.prediction if isinstance(steering, Learned) else None
     if prediction is not None and prediction.is_finite():
         step = prediction.at(max(prediction.takes_effect, 1e-9 * LEAST_HORIZON_NS))
         replanner.set_target(Target(step.stamp_ns, step.pose), now)
+        replanner.set_effect(prediction.takes_effect)
     output = replanner.output(now)
     return asked._replace(speed=output.speed, yaw_rate=output.yaw_rate)
 

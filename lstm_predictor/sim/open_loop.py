@@ -66,7 +66,6 @@ def play(name: str, method: str, seed: int, artifact: Artifact,
         now = 1e-9 * robot.time_ns
         wanted = Command(START_NS + robot.time_ns, *driver.command(now, None))
         given = replanned(replanner, wanted, learned, now) if method == 'lstm' else wanted
-        replanner.set_odometry(learned.odometry)
         pass_period(robot, learned, given.speed, given.yaw_rate)
         at = robot.ground_truth()
         asked.append(wanted[1:])
