@@ -90,7 +90,11 @@ def _run(module: str, interrupted: int) -> int:
         return 1
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    return int(main())
+    code = int(main())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # `ros2 launch` sends a second one, which must not turn a good end into a bad one.
+        signal.signal(number, signal.SIG_IGN)
+    return code
 
 
 if __name__ == '__main__':

@@ -641,6 +641,16 @@ def test_process_waits_without_autostart_and_ends_quietly(probe, start, name):
     assert process.said == ''
 
 
+def test_told_to_end_again_and_again_it_ends_well(probe, start):
+    """Ctrl-C goes to every node and to `ros2 launch`, which says it to them once more."""
+    process = start('predictor')
+    assert probe.state('predictor') == 'active'
+    while process.process.poll() is None:
+        process.process.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+    assert process.wait() == 0 and process.said == ''
+
+
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_signal_during_the_imports_ends_quietly(domain, probe, start, model_path, number):
     process = start('predictor', model_path=model_path)
