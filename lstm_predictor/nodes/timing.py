@@ -56,10 +56,13 @@ class Timing:
         stamp_ns = reading.stamp_ns
         apart = self._apart.setdefault(topic, ClockOffset(_COUNT))
         if self._newest is not None and topic not in self._compared:
-            # With the odometry just before it: what both were delayed by drops out.
-            self._compared.add(topic)
+            # With the odometry just before it: what both were delayed by drops out. If this node
+            # was busy in between, its own time would count.
             heard_ns, odometry_ns = self._newest
-            apart.add(self.now_ns() - heard_ns, stamp_ns - odometry_ns)
+            passed_ns = self.now_ns() - heard_ns
+            if passed_ns < 1e9 * _APART:
+                self._compared.add(topic)
+                apart.add(passed_ns, stamp_ns - odometry_ns)
         wrong = _APART < 1e-9 * abs(apart.offset_ns) < _TOO_FAR
         return reading._replace(stamp_ns=stamp_ns + apart.offset_ns) if wrong else reading
 
