@@ -258,6 +258,14 @@ def set_stamp(message, stamp_ns):
     message.header.stamp.sec, message.header.stamp.nanosec = divmod(stamp_ns, SECOND)
 
 
+def velocity(kind, speed, yaw_rate):
+    """Return a command [m/s], [rad/s] as a message: Twist or TwistStamped."""
+    message = kind()
+    twist = getattr(message, 'twist', message)
+    twist.linear.x, twist.angular.z = speed, yaw_rate
+    return message
+
+
 @contextmanager
 def own_domain():
     """Reserve a ROS_DOMAIN_ID that nothing else uses; it holds for child processes as well."""

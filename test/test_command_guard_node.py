@@ -4,7 +4,7 @@ import math
 import signal
 import time
 
-from conftest import assert_one_error_line
+from conftest import assert_one_error_line, velocity
 import pytest
 
 pytest.importorskip('rclpy')
@@ -37,10 +37,7 @@ class Chain:
             if time.monotonic() - self._sent_at < PERIOD_S:
                 return
             self._sent_at = time.monotonic()
-            message = self._kind()
-            twist = message.twist if self._kind is TwistStamped else message
-            twist.linear.x, twist.angular.z = speed, yaw_rate
-            self.upstream.publish(message)
+            self.upstream.publish(velocity(self._kind, speed, yaw_rate))
 
         self.probe.until(condition, f'the answer to {speed}, {yaw_rate}', busy)
 

@@ -5,7 +5,8 @@ from pathlib import Path as FilePath
 import signal
 import time
 
-from conftest import assert_one_error_line, drive, own_domain, SECOND, set_stamp, stamp_of
+from conftest import (
+    assert_one_error_line, drive, own_domain, SECOND, set_stamp, stamp_of, velocity)
 import pytest
 
 pytest.importorskip('rclpy')
@@ -54,10 +55,7 @@ class Robot:
 
     def ask(self, speed, yaw_rate):
         """Send an upstream command."""
-        message = self._kind()
-        twist = message.twist if self._kind is TwistStamped else message
-        twist.linear.x, twist.angular.z = speed, yaw_rate
-        self.upstream.publish(message)
+        self.upstream.publish(velocity(self._kind, speed, yaw_rate))
         self.sent_at = time.monotonic()
 
     def ask_until(self, condition, speed, yaw_rate, also=lambda: None):

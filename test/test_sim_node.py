@@ -4,7 +4,7 @@ import math
 import signal
 import time
 
-from conftest import assert_one_error_line, own_domain, SECOND, stamp_of
+from conftest import assert_one_error_line, own_domain, SECOND, stamp_of, velocity
 import numpy as np
 import pytest
 
@@ -41,10 +41,7 @@ class Robot:
                          and all(self.heard.values()), 'the robot')
 
     def ask(self, speed, yaw_rate):
-        message = self.kind()
-        twist = message.twist if self.kind is TwistStamped else message
-        twist.linear.x, twist.angular.z = speed, yaw_rate
-        self.publisher.publish(message)
+        self.publisher.publish(velocity(self.kind, speed, yaw_rate))
 
     def now_ns(self):
         """Return the newest simulated time."""

@@ -2,7 +2,7 @@
 
 import time
 
-from conftest import assert_one_error_line
+from conftest import assert_one_error_line, velocity
 import pytest
 
 pytest.importorskip('rclpy')
@@ -29,10 +29,7 @@ class Ends:
 
     def ask(self, speed, yaw_rate):
         """Send one command."""
-        message = self._kind()
-        twist = message.twist if self._kind is TwistStamped else message
-        twist.linear.x, twist.angular.z = speed, yaw_rate
-        self._upstream.publish(message)
+        self._upstream.publish(velocity(self._kind, speed, yaw_rate))
 
     def told(self):
         """Return what the robot was told."""
