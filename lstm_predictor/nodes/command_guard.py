@@ -77,8 +77,7 @@ class CommandGuard(ManagedNode):
 
     def stop(self) -> None:
         """Stop the robot; nobody else will."""
-        self._command.publish(0.0, 0.0)
-        self._command.flush()
+        self._command.stop()
 
     def _on_command(self, message: Any) -> None:
         if not self.active:

@@ -108,6 +108,11 @@ class CommandPublisher:
             # Hearers of best effort acknowledge nothing, and what is sent goes out a little later.
             time.sleep(_LEAVING)
 
+    def stop(self) -> None:
+        """Ask for no motion, and wait until that was heard."""
+        self.publish(0.0, 0.0)
+        self.flush()
+
     def destroy(self) -> None:
         """Stop sending."""
         self._node.destroy_timer(self._timer)
@@ -115,9 +120,10 @@ class CommandPublisher:
             self._node.destroy_publisher(self._publisher)
 
     def _look(self) -> None:
-        problem = hearers_problem(self._node, self._topic, COMMANDS, _SENT)
+        hearers = self._node.get_subscriptions_info_by_topic(self._topic)
+        problem = hearers_problem(hearers, COMMANDS, _SENT)
         self.problem = f'{self._topic}: {problem}' if problem else ''
-        wanted = _types(self._node.get_subscriptions_info_by_topic(self._topic))
+        wanted = _types(hearers)
         if not wanted or self._type in wanted:
             return
         if self._publisher is not None:

@@ -15,9 +15,8 @@ def senders_problem(node: Node, topic: str, kinds: tuple[type, ...], qos: QoSPro
     return f'{len(senders)} nodes send on {topic} ({_names(senders)}): the last one counts'
 
 
-def hearers_problem(node: Node, topic: str, kinds: tuple[type, ...], qos: QoSProfile) -> str:
-    """Return in words why those who hear a topic get nothing, or nothing."""
-    hearers = node.get_subscriptions_info_by_topic(topic)
+def hearers_problem(hearers: list[Any], kinds: tuple[type, ...], qos: QoSProfile) -> str:
+    """Return in words why the subscriptions of a topic get nothing, or nothing."""
     return _problem(hearers, kinds, lambda other: qos_check_compatible(qos, other), 'hears')
 
 

@@ -92,8 +92,7 @@ class ReplannerNode(ManagedNode):
     def stop(self) -> None:
         """Stop the robot where this node drove it; nobody else will."""
         if self._last.reason not in _IDLING:
-            self._command.publish(0.0, 0.0)
-            self._command.flush()
+            self._command.stop()
 
     def read(self, topic: str, reader: Any, *message: Any) -> Any:
         """Return the reading of a message, or None where it is bad or the node not active."""

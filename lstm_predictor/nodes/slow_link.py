@@ -56,8 +56,7 @@ class SlowLink(ManagedNode):
 
     def stop(self) -> None:
         """Stop the robot: what is on its way is lost, and nobody knows what the last one was."""
-        self._command.publish(0.0, 0.0)
-        self._command.flush()
+        self._command.stop()
 
     def _on_command(self, message: Any) -> None:
         if not self.active:
