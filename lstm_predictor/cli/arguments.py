@@ -11,6 +11,7 @@ from typing import Any
 from lstm_predictor import bags
 from lstm_predictor.bags import Topics
 from lstm_predictor.core.samples import Command, Imu, Odometry
+from lstm_predictor.paths import default_model
 from lstm_predictor.profiles import load, Profile, ProfileError
 
 
@@ -30,6 +31,12 @@ def topics_of(given: argparse.Namespace) -> Topics:
         f'/{name}' for name in (robot.odom_topic, robot.imu_topic, robot.cmd_vel_topic)))
     return Topics(given.odom_topic or usual.odom, given.imu_topic or usual.imu,
                   given.cmd_vel_topic or usual.cmd_vel)
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Let the user name another model file."""
+    parser.add_argument('--model', type=Path, default=Path(default_model()),
+                        help='model file (default: models/turtlebot3.pt of the package)')
 
 
 def add_limits(parser: argparse.ArgumentParser) -> None:

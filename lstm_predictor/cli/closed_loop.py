@@ -12,7 +12,7 @@ from pathlib import Path
 import sys
 from typing import Any
 
-from lstm_predictor.cli.arguments import positive, positive_integer, write_json
+from lstm_predictor.cli.arguments import add_model, positive, positive_integer, write_json
 from lstm_predictor.cli.closed_loop_report import fallen_out, table
 from lstm_predictor.cli.closed_loop_runs import CHAINS, each, each_in_real_time, Job
 from lstm_predictor.cli.closed_loop_summary import JOYSTICK, medians, SHORT, summary
@@ -20,7 +20,6 @@ from lstm_predictor.cli.ending import ends_with_a_line
 from lstm_predictor.cli.processes import NodeDied
 from lstm_predictor.core import artifact
 from lstm_predictor.learning.closed_loop_plots import DRAWN, lookahead_figures, path_figures
-from lstm_predictor.paths import default_model
 from lstm_predictor.sim.closed_loop import Case, METHODS, ROBOTS
 from lstm_predictor.sim.routes import ROUTES
 
@@ -135,8 +134,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument('--ros', action='store_true',
                         help='through the real nodes, one after the other and in real time; '
                              f'sources {", ".join(IN_REAL_TIME)}, methods {", ".join(CHAINS)}')
-    parser.add_argument('--model', type=Path, default=Path(default_model()),
-                        help='model file (default: models/turtlebot3.pt of the package)')
+    add_model(parser)
     parser.add_argument('--json', type=Path, metavar='F', help='file for the numbers')
     parser.add_argument('--plots', type=Path, metavar='DIR', help='folder for pictures')
     parser.add_argument('--jobs', type=positive_integer, metavar='N', default=os.cpu_count() or 1,

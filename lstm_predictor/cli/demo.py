@@ -148,8 +148,9 @@ def run(name: str, chain: Run, given: argparse.Namespace) -> None:
         finally:
             print()  # after the line that moves
         driver.stop()
-        if driver.too_late():
-            print(f'  {driver.too_late()}')
+        late = driver.too_late()
+        if late:
+            print(f'  {late}')
 
 
 def _all_there(node: Node, chain: Run) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from lstm_predictor.bags import BagError, Recording
 from lstm_predictor.cli.arguments import (
-    add_topics, positive_integer, topics_of, write_groups)
+    add_model, add_topics, positive_integer, topics_of, write_groups)
 from lstm_predictor.cli.ending import ends_with_a_line
 from lstm_predictor.cli.models import model_once
 from lstm_predictor.core import artifact
@@ -20,7 +20,6 @@ from lstm_predictor.learning.evaluate import evaluate, join, nothing, Outcome
 from lstm_predictor.learning.fleet import drive_job, FleetConfig, jobs
 from lstm_predictor.learning.parallel import each
 from lstm_predictor.learning.plots import evaluation_figures
-from lstm_predictor.paths import default_model
 
 _SEED = 20_000  # of a fleet that no training starts from
 
@@ -106,8 +105,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='evaluate', description=__doc__)
     parser.add_argument('recordings', nargs='*', type=Path, metavar='BAG_OR_DIR',
                         help='rosbag2 folder, or a folder with some below it')
-    parser.add_argument('--model', type=Path, default=Path(default_model()),
-                        help='model file (default: models/turtlebot3.pt of the package)')
+    add_model(parser)
     parser.add_argument('--json', type=Path, help='file for the numbers of the table')
     parser.add_argument('--plots', type=Path, metavar='DIR', help='folder for pictures')
     parser.add_argument('--by', choices=('folder', 'recording'), default='folder',

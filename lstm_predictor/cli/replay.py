@@ -8,7 +8,7 @@ import time
 
 from lstm_predictor.bags import BagError, folder_of, Recording
 from lstm_predictor.cli.arguments import (
-    add_limits, add_topics, limits_of, positive, topics_of, write_groups)
+    add_limits, add_model, add_topics, limits_of, positive, topics_of, write_groups)
 from lstm_predictor.cli.ending import ends_with_a_line
 from lstm_predictor.cli.predictions import compare, Compared, join
 from lstm_predictor.cli.processes import NodeDied, Nodes, own_domain
@@ -16,7 +16,6 @@ from lstm_predictor.cli.session import Session, session
 from lstm_predictor.core import artifact, samples
 from lstm_predictor.learning import dataset, metrics
 from lstm_predictor.nodes.player import Player
-from lstm_predictor.paths import default_model
 
 from nav_msgs.msg import Path as PathMessage
 
@@ -118,8 +117,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument('bags', nargs='+', type=Path, metavar='BAG', help='rosbag2 folder')
     parser.add_argument('--rate', type=positive, default=1.0,
                         help='times faster than recorded (default: 1)')
-    parser.add_argument('--model', type=Path, default=Path(default_model()),
-                        help='model file (default: models/turtlebot3.pt of the package)')
+    add_model(parser)
     parser.add_argument('--json', type=Path, default=Path('out/replay.json'),
                         help='file for the numbers of the table')
     parser.add_argument('--by', choices=('folder', 'recording'), default='folder',

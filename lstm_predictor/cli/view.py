@@ -44,11 +44,11 @@ def look(given: argparse.Namespace) -> Review:
         else:
             from lstm_predictor.cli.models import model_once
             from lstm_predictor.view.offline import offline
-            model = model_once(given.model or Path(default_model()))
+            file = given.model or Path(default_model())
+            model = model_once(file)
             limits = limits_of(given, recording.readings())
             print(f'predicting along {recording.duration:.0f} s of recording by '
-                  f'{(given.model or Path(default_model())).name}, which was trained for '
-                  f'{model.contract.robots}', flush=True)
+                  f'{file.name}, which was trained for {model.contract.robots}', flush=True)
             if limits[0] > _FASTER * model.contract.max_speed > 0.0:
                 print(f'  this robot does {limits[0]:.2f} m/s, those did '
                       f'{model.contract.max_speed:.2f} m/s: name another --model')
