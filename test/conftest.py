@@ -400,7 +400,7 @@ def motion_model(seed=0, spread=0.3, rows=20, horizon=40, prior_spread=0.0, line
 
 def small_contract(**changes):
     """Return the contract of such a model."""
-    from lstm_predictor.core.artifact import Contract
+    from lstm_predictor.core.contract import Contract
     return Contract(**{
         'rate': 20.0, 'window': 80, 'shortest': 40, 'horizon': 40, 'max_gap': 0.5,
         'command_memory': 2.0, 'robots': 'nothing', **changes})

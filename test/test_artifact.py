@@ -1,6 +1,6 @@
 """A model file is what was trained, or it is refused in one line that names it."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 import functools
 import hashlib
 import json
@@ -15,6 +15,7 @@ from conftest import golden_inputs, motion_model, small_contract
 from lstm_predictor.core import trust
 from lstm_predictor.core.artifact import (
     Artifact, file_sha256, load, ModelFileError, open_commands, save)
+from lstm_predictor.core.contract import Contract
 from lstm_predictor.core.model import MotionModel
 from lstm_predictor.core.window import FEATURE, FEATURES
 import numpy as np
@@ -215,11 +216,33 @@ def test_a_contract_that_is_none_is_refused(tmp_path, text):
     ({'horizon': 40}, 'horizon'),
     ({'rate': -20.0}, 'rate'),
     ({'rate': 'fast'}, 'contract.json'),
+    ({'rate': 10.0}, 'rate is 10 Hz'),
+    ({'schema': '3'}, "schema '3'"),
+    ({'window': True}, 'window'),
+    ({'max_speed': 'fast'}, 'max_speed'),
+    ({'max_speed': float('nan')}, 'max_speed'),
+    ({'max_yaw_rate': -1.0}, 'max_yaw_rate'),
+    ({'robots': 5}, 'robots'),
+    ({'licence': ''}, 'licence'),
+    ({'commit': None}, 'commit'),
+    ({'data_sha256': 'abc'}, 'data_sha256'),
+    ({'scores': []}, 'scores'),
+    ({'classical': None}, 'classical'),
+    ({'classical': {'constant_turn': {'unheard_of': 1.0}}}, 'unheard_of'),
+    ({'classical': {'arx_online': 'much'}}, 'classical predictors'),
 ], ids=str)
 def test_a_contract_that_does_not_hold_is_refused(tmp_path, saved, change, word):
     path = tmp_path / 'model.pt'
     save_raw(path, json.dumps({**asdict(saved[1]), **change}))
     assert_refused(path, word)
+
+
+@pytest.mark.parametrize('name', [item.name for item in fields(Contract)])
+def test_a_contract_that_lacks_a_word_is_refused(tmp_path, saved, name):
+    contract = asdict(saved[1])
+    del contract[name]
+    save_raw(tmp_path / 'model.pt', json.dumps(contract))
+    assert_refused(tmp_path / 'model.pt', name)
 
 
 @pytest.mark.parametrize('name', ['window', 'commands', 'poses', 'factors'])

@@ -6,16 +6,18 @@ scored, and a few golden inputs with their outputs. `load` refuses whatever does
 A TorchScript file is code: `load` refuses one that anyone can change, and a hash pins it.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 import hashlib
 from io import BytesIO
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
 
 from lstm_predictor.core import trust
-from lstm_predictor.core.window import FEATURES, WindowConfig
+from lstm_predictor.core.baselines import baselines
+from lstm_predictor.core.contract import Contract, parse
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,42 +26,12 @@ import torch
 
 Array = NDArray[np.float64]
 
-SCHEMA = 3
 _EXTRA = 'contract.json'
 _TOLERANCE = 1e-4  # of golden outputs, relative: other processors round otherwise
 
 
 class ModelFileError(ValueError):
     """A model file that cannot be used; its text is one line that says why."""
-
-
-@dataclass(frozen=True)
-class Contract:
-    """What a model file says about itself."""
-
-    rate: float  # of the grid [Hz]
-    window: int  # rows
-    shortest: int  # rows that odometry must cover, as WindowConfig
-    horizon: int  # steps
-    max_gap: float  # [s], as WindowConfig
-    command_memory: float  # [s], as WindowConfig
-    features: list[list[str]] = field(default_factory=lambda: [list(f) for f in FEATURES])
-    robots: str = ''  # what it was trained for, in words
-    max_speed: float = 0.0  # largest in training [m/s]
-    max_yaw_rate: float = 0.0  # [rad/s]
-    data_sha256: str = ''
-    commit: str = ''
-    licence: str = 'Apache-2.0'
-    classical: dict[str, Any] = field(default_factory=dict)  # constants of the baselines
-    scores: dict[str, Any] = field(default_factory=dict)
-    golden: dict[str, Any] = field(default_factory=dict)
-    schema: int = SCHEMA
-
-    def window_config(self, max_speed: float, max_yaw_rate: float) -> WindowConfig:
-        """Return the window that this model reads, of a robot with these limits."""
-        return WindowConfig(
-            rate=self.rate, length=self.window, shortest=self.shortest, max_gap=self.max_gap,
-            command_memory=self.command_memory, max_speed=max_speed, max_yaw_rate=max_yaw_rate)
 
 
 class Artifact:
@@ -164,6 +136,7 @@ def load(path: Path, sha256: str = '', allow_writable: bool = False) -> Artifact
         raise ModelFileError(f'model file {path} is no TorchScript archive ({reason})') from None
     artifact = Artifact(module, _contract(path, extra[_EXTRA]), found)
     _check_golden(path, artifact)
+    _check_companions(path, artifact, module)
     return artifact
 
 
@@ -198,26 +171,9 @@ def _contract(path: Path, text: str | bytes) -> Contract:
         raise ModelFileError(
             f'model file {path} has no contract.json: it was not made by lstm_predictor')
     try:
-        content = json.loads(text)
-        schema = content.get('schema', SCHEMA)
-        contract = Contract(**content) if schema == SCHEMA else None
-    except (AttributeError, ValueError, TypeError) as error:
+        return parse(text)
+    except ValueError as error:
         raise ModelFileError(f'model file {path}: contract.json is wrong ({error})') from None
-    if contract is None:
-        raise ModelFileError(
-            f'model file {path} has schema {schema}, this version reads {SCHEMA}')
-    expected = [list(feature) for feature in FEATURES]
-    try:
-        if not isinstance(contract.horizon, int) or not isinstance(contract.window, int):
-            raise ValueError(f'window {contract.window} and horizon {contract.horizon} are no '
-                             f'numbers of steps')
-        contract.window_config(1.0, 1.0)
-    except (TypeError, ValueError) as error:
-        raise ModelFileError(f'model file {path}: contract.json is wrong ({error})') from None
-    if contract.features != expected:
-        raise ModelFileError(
-            f'model file {path} has features {contract.features}, this version makes {expected}')
-    return contract
 
 
 def _check_golden(path: Path, artifact: Artifact) -> None:
@@ -245,3 +201,23 @@ def _check_golden(path: Path, artifact: Artifact) -> None:
             raise ModelFileError(
                 f'model file {path} misses its golden output by {miss:.2g}: damaged, or made '
                 f'for another version of torch')
+
+
+def _check_companions(path: Path, artifact: Artifact, module: torch.nn.Module) -> None:
+    """Raise ModelFileError where the contract does not fit the archive that it lies in."""
+    contract = artifact.contract
+    step, found = 1.0 / contract.rate, getattr(module, 'step', math.nan)
+    if not math.isclose(found, step, rel_tol=1e-6):
+        raise ModelFileError(f'model file {path} says rate is {contract.rate:g} Hz, its poses are '
+                             f'{found:g} s apart')
+    window, commands = (
+        np.asarray(contract.golden[name], dtype=float) for name in ('window', 'commands'))
+    try:
+        for predictor in baselines(
+                contract.classical, artifact.prior, step, True, math.nan, math.nan).values():
+            predictor.predict(window, commands)
+    except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError,
+            RuntimeError) as error:
+        reason = str(error).strip().splitlines()[-1][:120]
+        raise ModelFileError(f'model file {path}: the constants of its classical predictors do '
+                             f'not work ({reason})') from None

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 import math
 
 from lstm_predictor.core import baselines
-from lstm_predictor.core.artifact import Artifact, Contract, open_commands
+from lstm_predictor.core.artifact import Artifact, open_commands
+from lstm_predictor.core.contract import Contract
 from lstm_predictor.core.observer import Observer
 from lstm_predictor.core.prediction import in_odometry_frame, Prediction
 from lstm_predictor.core.samples import Command, Imu, Odometry

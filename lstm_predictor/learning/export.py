@@ -5,7 +5,8 @@ from pathlib import Path
 import subprocess
 from typing import Any
 
-from lstm_predictor.core.artifact import Contract, file_sha256, save
+from lstm_predictor.core.artifact import file_sha256, save
+from lstm_predictor.core.contract import Contract
 from lstm_predictor.learning import metrics
 from lstm_predictor.learning.config import TrainConfig
 from lstm_predictor.learning.train import plain, Trained
