@@ -29,14 +29,14 @@ class Report:
 
 def make(bags: dict[str, Path], path: Array, out: Path) -> Report:
     """Return the report of the runs and write `demo.png`."""
-    contract = artifact.load(Path(default_model())).contract
+    model = artifact.load(Path(default_model()))
     groups, driven, fans = {}, {}, {}
     for name, bag in bags.items():
         predicted, truth = _read(bag)
         with Recording(bag) as recording:
             window = dataset.filled_window(
-                recording.readings(), contract.window_config(0.22, 2.84))
-        groups[name] = compare(predicted, window, contract).group()
+                recording.readings(), model.contract.window_config(0.22, 2.84))
+        groups[name] = compare(predicted, window, model).group()
         driven[name] = truth
         stamps = sorted(predicted)
         fans[name] = [predicted[stamp] for stamp in stamps[::max(1, len(stamps) // _FANS)]]

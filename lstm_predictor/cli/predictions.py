@@ -1,17 +1,21 @@
-"""What the node published, beside constant velocity and what came later."""
+"""What the node published, beside the model alone, constant velocity and what came later."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from lstm_predictor.core import artifact, se2
+from lstm_predictor.core import se2
+from lstm_predictor.core.artifact import Artifact, open_commands
 from lstm_predictor.core.classical import constant_velocity
 from lstm_predictor.core.window import Window
-from lstm_predictor.learning import metrics
+from lstm_predictor.learning import dataset, metrics
+from lstm_predictor.learning.evaluate import model_poses
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+
+_PREDICTORS = ('published', 'lstm', 'constant_velocity')
 
 
 @dataclass(frozen=True)
@@ -19,39 +23,44 @@ class Compared:
     """Poses at the table's horizons in the odometry's frame, (n, K, 3) each."""
 
     published: Array
+    lstm: Array  # the model alone, from the same windows
     constant_velocity: Array
     later: Array
 
     def group(self) -> dict[str, Any]:
         """Return the errors as one group of the JSON of `evaluate`."""
         return metrics.group(len(self.later), {
-            'published': metrics.scores(self.published, self.later),
-            'constant_velocity': metrics.scores(self.constant_velocity, self.later)})
+            name: metrics.scores(getattr(self, name), self.later) for name in _PREDICTORS})
 
 
 def join(parts: list[Compared]) -> Compared:
     """Return all predictions as one."""
     return Compared(*(np.concatenate([getattr(part, name) for part in parts])
-                      for name in ('published', 'constant_velocity', 'later')))
+                      for name in (*_PREDICTORS, 'later')))
 
 
-def compare(predicted: dict[int, Array], window: Window, contract: artifact.Contract) -> Compared:
+def compare(predicted: dict[int, Array], window: Window, model: Artifact) -> Compared:
     """
     Return predictions (H, 3), by the stamp [ns] of their newest input, beside what came later.
 
     Those without a whole window before and a whole horizon after them are left out; there may be
     none left.
     """
-    step_ns = window.config.step_ns
+    contract, step_ns = model.contract, window.config.step_ns
     anchors = np.array(sorted(predicted), dtype=np.int64)
     anchors = anchors[window.covered(anchors) & window.without_gap(
         anchors, anchors + contract.horizon * step_ns)]
     chosen = metrics.steps_of(metrics.HORIZONS, contract.rate)
     if not len(anchors):
-        return Compared(*(np.zeros((0, len(chosen), 3)) for _ in range(3)))
+        return Compared(*(np.zeros((0, len(chosen), 3)) for _ in (*_PREDICTORS, 'later')))
     ends = anchors[:, None] + step_ns * (np.array(chosen, dtype=np.int64) + 1)
     held = constant_velocity(window.rows(anchors), contract.horizon, 1.0 / contract.rate)
+    examples = dataset.examples(window, anchors, contract.horizon)
+    alone, _ = model_poses(model, examples.windows, open_commands(
+        len(examples), contract.horizon), examples.memory)
+    starts = window.poses(anchors)[:, None]
     return Compared(
         published=np.stack([predicted[stamp][chosen] for stamp in anchors.tolist()]),
-        constant_velocity=se2.compose(window.poses(anchors)[:, None], held[:, chosen]),
+        lstm=se2.compose(starts, alone[:, chosen]),
+        constant_velocity=se2.compose(starts, held[:, chosen]),
         later=window.poses(ends))

@@ -84,7 +84,7 @@ def evaluate(artifact: Artifact, track: Track, known: bool, truth: list[Odometry
     given = examples.commands.astype(float) if known else \
         open_commands(len(examples), contract.horizon)
     rows = examples.windows.astype(float)
-    full, factors = _predicted(artifact, rows, given, examples.memory)
+    full, factors = model_poses(artifact, rows, given, examples.memory)
     poses = {'lstm': full}
     for name, predictor in baselines(
             contract.classical, artifact.prior, step, known, track.delay, track.lag).items():
@@ -105,9 +105,9 @@ def evaluate(artifact: Artifact, track: Track, known: bool, truth: list[Odometry
     return Outcome(later[:, chosen], scored, regions, fans)
 
 
-def _predicted(artifact: Artifact, rows: Array, given: Array, memory: Array
-               ) -> tuple[Array, Array]:
-    """Return the model's poses (n, H, 3) and error factors (n, H, 3, 3)."""
+def model_poses(artifact: Artifact, rows: Array, given: Array, memory: Array
+                ) -> tuple[Array, Array]:
+    """Return the model's poses (n, H, 3) and error factors (n, H, 3, 3), whatever n."""
     parts = [artifact.predict(rows[i:i + _BATCH], given[i:i + _BATCH], memory[i:i + _BATCH])
              for i in range(0, len(rows), _BATCH)]
     return np.concatenate([p for p, _ in parts]), np.concatenate([f for _, f in parts])
