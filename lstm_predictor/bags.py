@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -55,7 +56,9 @@ class Topics:
 
 def folder_of(path: Path) -> Path:
     """Return the folder of a recording, which may be named by the storage file in it."""
-    return path.resolve().parent if path.is_file() and path.suffix in ('.mcap', '.db3') else path
+    if path.is_file() and path.suffix in ('.mcap', '.db3'):
+        return Path(os.path.abspath(path)).parent
+    return path
 
 
 class Recording:

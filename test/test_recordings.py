@@ -104,6 +104,25 @@ def test_recordings_are_found_wherever_they_lie(folder):
     assert recordings.find([next(both[0].glob('*.mcap'))]) == both[:1]
 
 
+def test_a_group_is_the_folder_as_it_was_named_also_behind_a_link(folder, tmp_path):
+    (tmp_path / 'mine').mkdir()
+    (tmp_path / 'mine' / 'one').symlink_to(folder / 'b')
+    (tmp_path / 'other').symlink_to(folder / 'deep' / 'deeper')
+    (tmp_path / 'mine' / 'round').symlink_to(tmp_path)  # and never comes to an end
+    found = recordings.find([tmp_path])
+    assert sorted(path.name for path in found) == ['a', 'one']
+    assert sorted(recordings.groups_of(found)) == ['mine', 'other']
+    assert sorted(recordings.groups_of(found, by_recording=True)) == ['a', 'one']
+
+
+def test_groups_of_one_name_are_told_apart():
+    bags = [Path('/x/june/test/b1'), Path('/x/july/test/b1'), Path('/x/july/test/b2'),
+            Path('/x/train/b1')]
+    assert recordings.groups_of(bags) == ['june/test', 'july/test', 'july/test', 'train']
+    assert recordings.groups_of(bags, by_recording=True) == [
+        'june/test/b1', 'july/test/b1', 'b2', 'train/b1']
+
+
 @pytest.mark.parametrize('name, words', [
     ('nowhere', 'does not exist'), ('notes.txt', 'no rosbag2 recording')])
 def test_what_holds_no_recording_is_named(folder, name, words):

@@ -49,16 +49,17 @@ def _outcomes(given: argparse.Namespace) -> Iterator[tuple[str, Outcome]]:
         folders = recordings.find(given.recordings)
         grouped: dict[str, list[Outcome]] = defaultdict(list)
         left_out = []
-        for folder, (outcome, refused, reason) in zip(
-                folders, _each(_recorded, given, folders, 'bags')):
+        groups = recordings.groups_of(folders, given.by == 'recording')
+        for folder, group, (outcome, refused, reason) in zip(
+                folders, groups, _each(_recorded, given, folders, 'bags')):
+            name = os.path.basename(os.path.abspath(folder))
             for note in refused:
-                print(f'{folder.name}: {note}', file=sys.stderr)
-            by = folder.resolve() if given.by == 'recording' else folder.resolve().parent
+                print(f'{name}: {note}', file=sys.stderr)
             if reason:
-                left_out.append(f'{folder.resolve().name} has {reason}')
+                left_out.append(f'{name} has {reason}')
             else:
-                grouped[by.name] += [outcome]
-        if not grouped:
+                grouped[group] += [outcome]
+        if not grouped and not given.fleet:
             raise BagError('nothing to score: ' + '; '.join(left_out))
         for reason in left_out:
             print(f'left out: {reason}', file=sys.stderr)

@@ -15,6 +15,7 @@ from lstm_predictor.cli.processes import NodeDied, Nodes, own_domain
 from lstm_predictor.cli.session import Session, session
 from lstm_predictor.core import artifact, samples
 from lstm_predictor.learning import dataset, metrics
+from lstm_predictor.learning.recordings import groups_of
 from lstm_predictor.nodes.player import Player
 
 from nav_msgs.msg import Path as PathMessage
@@ -35,9 +36,9 @@ def main(args: list[str] | None = None) -> int:
     given = _arguments().parse_args(args)
     scored: dict[str, list[Compared]] = defaultdict(list)
     model = artifact.load(given.model)
-    for bag in map(folder_of, given.bags):
-        result = replay(bag, given, model.contract)
-        scored[bag.name if given.by == 'recording' else bag.resolve().parent.name] += [result]
+    bags = [folder_of(bag) for bag in given.bags]
+    for bag, group in zip(bags, groups_of(bags, given.by == 'recording')):
+        scored[group] += [replay(bag, given, model)]
     groups = {name: join(parts).group() for name, parts in scored.items()}
     print(metrics.table(groups))
     write_groups(given.json, groups)
@@ -45,8 +46,9 @@ def main(args: list[str] | None = None) -> int:
     return 0
 
 
-def replay(bag: Path, given: argparse.Namespace, contract: artifact.Contract) -> Compared:
+def replay(bag: Path, given: argparse.Namespace, model: artifact.Artifact) -> Compared:
     """Play one recording and return the predictions beside what came later."""
+    contract = model.contract
     with Recording(bag, topics_of(given)) as recording:
         readings = list(recording.readings())
         limits = limits_of(given, readings)
@@ -60,7 +62,7 @@ def replay(bag: Path, given: argparse.Namespace, contract: artifact.Contract) ->
         for reason, count in recording.refused.items():
             print(f'  refused {count} messages on {reason}')
         predicted = _play(recording, given, limits)
-    compared = compare(predicted, window, contract)
+    compared = compare(predicted, window, model)
     if not len(compared.later):
         raise NodeDied('the predictor node published nothing that can be scored')
     print(f'  {len(compared.later)} predictions scored, of about {len(anchors)} possible ones')

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+import os
 from pathlib import Path
 
 from lstm_predictor.bags import BagError, folder_of, limits_of, Recording, Topics
@@ -39,13 +40,44 @@ def find(paths: Iterable[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in map(folder_of, paths):
-        here = [folder for folder in [path, *sorted(path.rglob('*'))]
-                if folder.is_dir() and any(any(folder.glob(name)) for name in _STORAGE)]
+        here = [folder for folder in _folders(path)
+                if any(any(folder.glob(name)) for name in _STORAGE)]
         if not here:
             raise BagError(f'no rosbag2 recording at {path}' if path.exists()
                            else f'recording {path} does not exist')
         found += here
     return list(dict.fromkeys(found))
+
+
+def groups_of(folders: list[Path], by_recording: bool = False) -> list[str]:
+    """
+    Return the name of the group of each recording: the folder that holds it, as it was named.
+
+    Folders of the same name are told apart by those that they lie in.
+    """
+    whole = [Path(os.path.abspath(folder)) for folder in folders]
+    groups = whole if by_recording else [folder.parent for folder in whole]
+    different = set(groups)
+    names = {}
+    for group in different:
+        others = different - {group}
+        count = next((i for i in range(1, len(group.parts)) if all(
+            other.parts[-i:] != group.parts[-i:] for other in others)), len(group.parts))
+        names[group] = str(Path(*group.parts[-count:]))
+    return [names[group] for group in groups]
+
+
+def _folders(path: Path) -> list[Path]:
+    """Return a folder and those below it, sorted, also behind links, each once."""
+    found, seen = [], set()
+    for folder, below, _ in os.walk(path, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:
+            below.clear()
+        else:
+            seen.add(real)
+            found.append(Path(folder))
+    return sorted(found)
 
 
 def read(path: Path, topics: Topics = Topics()) -> tuple[Track, dict[str, int]]:
