@@ -230,6 +230,27 @@ def test_the_kinematic_rollout_is_an_arc_and_sure(speed, yaw_rate):
     assert spread.shape == (2, 20) and not spread.any()
 
 
+def test_what_is_tried_out_comes_after_what_was_sent():
+    contract = small_contract()
+    artifact = Artifact(torch.jit.script(motion_model(prior_spread=0.1)), contract)
+    window, memory = golden_inputs(contract, 1)[0], artifact.blank()
+    commands = np.random.default_rng(2).normal(0.0, [0.2, 1.0], (3, 20, 2))
+    sent = np.array([[0.2, 0.3], [0.1, -1.0]])
+    whole = np.concatenate([np.broadcast_to(sent, (3, 2, 2)), commands[:, :18]], axis=1)
+    for late, plain in zip(learned(artifact, window, memory, sent)(commands),
+                           learned(artifact, window, memory)(whole)):
+        np.testing.assert_array_equal(late, plain)
+
+
+def test_another_plan_is_planned_for_at_once():
+    law, other = MppiLaw(planner(), every=4), plan_of([[0, 0], [0, 2]])
+    law(LINE, 0.1, np.array([0.1, 0.0, 0.0]), 0.2)
+    before = law.mppi.planned.copy()
+    law(other, 0.1, np.array([0.1, 0.0, 0.0]), 0.2)
+    law.mppi.advance(-law.steps)
+    assert abs(law.mppi.planned - before).max() > 0.01
+
+
 @pytest.mark.parametrize('steps', [20, 40])
 @pytest.mark.parametrize('blank', [False, True])
 def test_the_learned_rollout_is_the_model_asked_one_by_one(steps, blank):

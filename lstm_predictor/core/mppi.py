@@ -28,6 +28,7 @@ Rollout = Callable[[Array], tuple[Array, Array]]
 
 _FAR = 0.05  # [m], the unit of position in the costs
 _TURNED = 0.3  # [rad], that of heading
+_MOST_LATE = 10  # steps of the model that a plan may take
 
 
 class Mppi:
@@ -113,14 +114,21 @@ class MppiLaw:
         """Forget the plan of commands."""
         self.mppi.reset()
         self._calls = 0
+        self._plan: Plan | None = None
         self._last = np.zeros(2)
+
+    def plans(self) -> bool:
+        """Return whether the next call makes a new plan."""
+        return self._calls % self.every == 0
 
     def __call__(self, plan: Plan, along: float, pose: Array, speed: float
                  ) -> tuple[float, float]:
         """Return speed [m/s] and yaw rate [rad/s]; a law of `Pursuit`."""
         if self._calls:
             self.mppi.advance(self.steps)
-        if self._calls % self.every == 0:
+        if plan is not self._plan:
+            self._plan, self._calls = plan, 0
+        if self.plans():
             c = self.mppi.config
             due = targets(plan, along, pose, speed, c.time_steps, c.model_dt)
             self.mppi.plan(due, self._last, self.rollout)
@@ -136,12 +144,18 @@ def kinematic(step: float) -> Rollout:
     return rollout
 
 
-def learned(artifact: Artifact, window: Array, memory: Array) -> Rollout:
-    """Return the rollout by the model, from a robot's window (1, W, F) and memory."""
+def learned(artifact: Artifact, window: Array, memory: Array, sent: Array = np.zeros((0, 2))
+            ) -> Rollout:
+    """
+    Return the rollout by the model, from a robot's window (1, W, F) and memory.
+
+    `sent` (K, 2) was commanded for the first steps; what is tried out comes after it.
+    """
     def rollout(commands: Array) -> tuple[Array, Array]:
         count, steps = commands.shape[:2]
+        begun = np.broadcast_to(sent, (count, *sent.shape))
         given = open_commands(count, artifact.contract.horizon)
-        given[:, :steps, :2] = commands
+        given[:, :steps, :2] = np.concatenate([begun, commands], axis=1)[:, :steps]
         given[:, :steps, 2] = 1.0
         poses, factors = artifact.predict(
             np.repeat(window, count, axis=0), given, np.repeat(memory, count, axis=0))
@@ -150,11 +164,16 @@ def learned(artifact: Artifact, window: Array, memory: Array) -> Rollout:
     return rollout
 
 
-def rollout_of(observer: Observer, step: float) -> Rollout:
-    """Return the rollout of an observed robot; without a window yet it is kinematic."""
+def rollout_of(observer: Observer, step: float, late: float = 0.0) -> Rollout:
+    """
+    Return the rollout of an observed robot; without a window yet it is kinematic.
+
+    The first command can be given so late [s] after the window's end.
+    """
     if observer.rows is None or not observer.ready():
         return kinematic(step)
-    return learned(observer.artifact, observer.rows, observer.memory)
+    passed = min(max(0, round(late / step)), _MOST_LATE)
+    return learned(observer.artifact, observer.rows, observer.memory, observer.sent(passed))
 
 
 def targets(plan: Plan, along: float, pose: Array, speed: float, steps: int, step: float

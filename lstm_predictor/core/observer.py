@@ -1,5 +1,6 @@
 """What is known of a robot: its window of readings and the memory of how it obeys."""
 
+from dataclasses import replace
 import math
 
 from lstm_predictor.core.artifact import Artifact
@@ -36,6 +37,11 @@ class Observer:
         self.rows: Array | None = None  # the newest window that was looked at (1, W, F)
         self._learned_ns: int | None = None
         self._due_ns: int | None = None
+
+    def limit(self, max_speed: float, max_yaw_rate: float) -> None:
+        """Take what the robot makes of larger commands [m/s], [rad/s]."""
+        self.window.config = replace(
+            self.window.config, max_speed=max_speed, max_yaw_rate=max_yaw_rate)
 
     def add(self, reading: Odometry | Imu | Command) -> bool:
         """
@@ -82,6 +88,17 @@ class Observer:
         """Return how far [s] a stamp is ahead of the newest odometry, 0 before the first."""
         times = self.window.odometry.times
         return 1e-9 * float(stamp_ns - times[-1]) if len(times) else 0.0
+
+    def since_look(self, stamp_ns: int) -> float:
+        """Return how far [s] a stamp is after the end of the newest window that was looked at."""
+        return 0.0 if self._learned_ns is None else 1e-9 * (stamp_ns - self._learned_ns)
+
+    def sent(self, count: int) -> Array:
+        """Return the commands in force at so many steps from that end on (count, 2)."""
+        if self._learned_ns is None:
+            return np.zeros((count, 2))
+        steps = np.arange(count, dtype=np.int64) * self.window.config.step_ns
+        return self.window.commands_at(self._learned_ns + steps)[:, :2]
 
     def ready(self) -> bool:
         """Return whether odometry fills the window without a gap."""

@@ -1,9 +1,11 @@
 """The replanner's mode that plans with the model; the only one that needs torch."""
 
 from pathlib import Path as FilePath
+import time
 from typing import Any
 
 from lstm_predictor.core import artifact, samples
+from lstm_predictor.core.contract import Contract
 from lstm_predictor.core.limiter import Limits
 from lstm_predictor.core.mppi import Mppi, MppiConfig, MppiLaw, rollout_of
 from lstm_predictor.core.observer import Observer
@@ -22,6 +24,7 @@ from sensor_msgs.msg import Imu
 
 import torch
 
+_LONGEST = 0.5  # that a plan of commands goes on without a new one [s]
 _PLANS = 10.0  # new ones, where control_frequency is no less [Hz]
 
 
@@ -55,18 +58,30 @@ class PlanWithModel(FollowPath):
     def retune(self, configs: dict[type, Any]) -> None:
         """Take other limits, gains and ages while driving."""
         super().retune(configs)
-        self._law.mppi.limit(*_bounds(self.config))
+        most, least = _bounds(self.config)
+        self._law.mppi.limit(most, least)
+        self._observer.limit(*most)
 
     def start(self) -> None:
         """Start with an empty window."""
         super().start()
         self._observer.reset()
         self._law.reset()
+        self._took = 0.0  # what the last plan took [s]
+        self._given_at = 0.0  # when the last command was given [s] steady
 
     def output(self, steady: float) -> Output:
         """Return the first of the planned commands."""
-        self._law.rollout = rollout_of(self._observer, self._planned.model_dt)
+        step = self._planned.model_dt
+        # A command is for when it is sent, which is after all the work.
+        late = self._observer.since_look(self.timing.heard_ns())
+        self._law.rollout = rollout_of(self._observer, step, late + self._took)
+        self._law.steps = min(max(0.0, steady - self._given_at), _LONGEST) / step
+        plans = self._law.plans()
         output = super().output(steady)
+        self._given_at = time.monotonic()
+        if plans:
+            self._took = self._given_at - steady
         # What the robot is told now, by the clock of its odometry.
         stamp_ns = self.timing.heard_ns()
         if self._observer.ahead(stamp_ns) <= self._observer.max_step_back:  # it has not stopped
@@ -111,7 +126,7 @@ def _bounds(limits: Limits) -> tuple[tuple[float, float], tuple[float, float]]:
     return (high[0], high[2]), (low[0], low[2])
 
 
-def _check(config: MppiConfig, contract: artifact.Contract) -> None:
+def _check(config: MppiConfig, contract: Contract) -> None:
     """Raise ValueError where the model cannot roll out so long a sequence."""
     step = 1.0 / contract.rate
     if abs(config.model_dt - step) > 1e-9:
