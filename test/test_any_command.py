@@ -123,7 +123,7 @@ class Corrected(Driven):
         wanted = None
         if self.asked is None:
             assert output.reason == IDLE and (output.speed, output.yaw_rate) == (0.0, 0.0)
-        elif not stale:
+        elif not stale and any(self.asked):
             speed, yaw_rate = self.asked
             largest = c.max_velocity[2]
             turn = abs(yaw_rate) + abs(speed) / c.max_velocity[0] * largest

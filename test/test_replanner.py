@@ -6,7 +6,7 @@ import math
 from hypothesis import given, settings, strategies as st
 from lstm_predictor.core import se2
 from lstm_predictor.core.replanner import (
-    CORRECTED, IDLE, PASSED, Replanner, ReplannerConfig, STOPPED, Target, UNCORRECTED)
+    CORRECTED, IDLE, Output, PASSED, Replanner, ReplannerConfig, STOPPED, Target, UNCORRECTED)
 from lstm_predictor.core.samples import BadMessage, Command, Odometry
 import numpy as np
 import pytest
@@ -93,7 +93,7 @@ def assert_within_limits(made, config=CONFIG):
             assert config.min_velocity[axis] <= new <= config.max_velocity[axis]
             assert old * new >= 0.0
             most = config.max_accel[axis] if abs(new) > abs(old) else -config.max_decel[axis]
-            assert abs(new - old) <= most * passed + 1e-12 or output.reason == STOPPED
+            assert abs(new - old) <= most * passed + 1e-12 or output.reason in (STOPPED, PASSED)
         before = now
 
 
@@ -176,27 +176,22 @@ def test_a_robot_that_drifts_to_one_side_is_steered_to_the_other(side):
 
 @settings(max_examples=100)
 @given(events(moderate), st.lists(st.floats(0.0, 0.3), min_size=8, max_size=8))
-def test_zero_upstream_comes_to_rest_and_invents_no_motion(sequence, passed):
+def test_zero_upstream_stops_the_robot_at_once_and_for_good(sequence, passed):
     """Whatever came before and whatever else is heard."""
     replanner, steady = Replanner(CONFIG), 0.0
     for seconds, event in sequence:
         steady += seconds
         take(replanner, event, steady)
-        before = replanner.output(steady)
+        replanner.output(steady)
     stamp = 6 * SECOND
-    replanner.set_upstream(Command(stamp, 0.0, 0.0), steady)
-    before = replanner.output(steady)
     for index, (seconds, (_, event)) in enumerate(zip(passed, sequence)):
         steady += seconds
         if not isinstance(event, Command):
             take(replanner, event, steady)
         replanner.set_upstream(Command(stamp + index, 0.0, 0.0), steady)
-        now = replanner.output(steady)
-        assert abs(now.speed) <= abs(before.speed) and abs(now.yaw_rate) <= abs(before.yaw_rate)
-        before = now
-    replanner.set_upstream(Command(stamp + SECOND, 0.0, 0.0), steady + 0.49)
-    at_rest = replanner.output(steady + 0.49)
-    assert (at_rest.speed, at_rest.yaw_rate, at_rest.reason) == (0.0, 0.0, PASSED)
+        assert replanner.output(steady) == Output(0.0, 0.0, PASSED)
+    replanner.set_upstream(Command(stamp + SECOND, 0.0, 0.0), steady)
+    assert replanner.output(steady) == Output(0.0, 0.0, PASSED)
 
 
 def test_a_correction_never_reverses_the_direction():
@@ -439,6 +434,41 @@ def test_the_watchdog_outlives_a_jump_of_the_odometry():
     replanner.set_odometry(Odometry(START, 0.0, 0.0, 0.0, 0.0, 0.0))
     stopped = replanner.output(1.0)
     assert (stopped.speed, stopped.reason) == (0.0, STOPPED)
+
+
+@pytest.mark.parametrize('jump', [-1.5, -2.5, -100.0, 100.0])
+def test_time_that_jumps_is_corrected_in_again_within_two_seconds(jump):
+    """A weak robot, whose clock jumps; what was learned of it is of another time."""
+    replanner, pose, reasons, gains = Replanner(CONFIG), np.zeros(3), [], []
+    for index in range(160):
+        steady = index * PERIOD
+        stamp = START + round((steady + (jump if index >= 80 else 0.0)) * SECOND)
+        replanner.set_upstream(Command(stamp, 0.2, 0.0), steady)
+        replanner.set_odometry(Odometry(stamp, *pose, 0.0, 0.0))
+        output = replanner.output(steady)
+        twist = 0.8 * np.array([output.speed, 0.0, output.yaw_rate])
+        replanner.set_target(Target(stamp + round(HORIZON * SECOND), se2.compose(
+            pose, se2.exp(HORIZON * twist))), steady)
+        pose = se2.compose(pose, se2.exp(PERIOD * twist))
+        reasons.append(output.reason)
+        gains.append(replanner.gains.along)
+    assert gains[79] < 0.9 and gains[80] == 1.0
+    assert set(reasons[40:80]) == {CORRECTED} == set(reasons[120:])
+
+
+def test_what_it_learned_of_the_robot_outlives_a_stop_but_no_silence():
+    """A stop at a corner brings no other robot; a source that falls silent may."""
+    replanner = Replanner(CONFIG)
+    for index in range(80):
+        steady, stamp = index * PERIOD, START + round(index * PERIOD * SECOND)
+        pose = np.array([0.16 * steady, 0.0, 0.0])
+        replanner.set_upstream(Command(stamp, 0.2 if index < 70 else 0.0, 0.0), steady)
+        replanner.set_odometry(Odometry(stamp, *pose, 0.0, 0.0))
+        replanner.set_target(Target(stamp + SECOND // 2, pose + [0.08, 0.0, 0.0]), steady)
+        replanner.output(steady)
+    assert replanner.gains.along < 0.9
+    assert replanner.output(steady + 1.0).reason == STOPPED
+    assert replanner.gains.along == 1.0
 
 
 def test_a_prediction_of_the_past_corrects_nothing():

@@ -3,10 +3,10 @@ The command the robot gets: the upstream command, corrected by what the predicti
 
 The reference is an ideal robot: one that starts where the odometry is and moves exactly as
 upstream asks. Two things are made up for, within bounds: that this robot moves more or less than
-it is asked to, which is learned while it drives (`gains.py`), and that it will not be where the
-ideal one will be at the prediction's time, which is fed back after Kanayama et al., "A stable
-tracking control method for an autonomous mobile robot" (ICRA 1990). Where upstream asks for no
-motion there is none.
+it is asked to, which is learned while it drives (`gains.py`) and kept while it stands, and that
+it will not be where the ideal one will be at the prediction's time, which is fed back after
+Kanayama et al., "A stable tracking control method for an autonomous mobile robot" (ICRA 1990).
+Where upstream asks for no motion there is none.
 
 Nobody can undo a dead time, and a source that steers by feedback becomes unstable where one tries:
 of all ideal robots that get their commands late, but no later than commands take effect (by the
@@ -37,6 +37,7 @@ _DEAD_TIME_STEP_NS = 50_000_000
 _EFFECTS = 20  # of the times until a command has effect that are kept
 _LEVER = 0.2  # what a heading error of 1 rad counts when dead times are compared [m]
 _BACK_NS = 500_000_000  # how far before the newest odometry the gains are learned from
+_JUMP_NS = 1_000_000_000  # of the odometry's stamps, back: another time
 _OVERLAP = 0.1  # longest time that one look at the gains may stand for [s]
 LEAST_HORIZON_NS = 500_000_000  # of the prediction: over less, errors are lost in the noise
 # A robot may be this much faster than its bounds before a prediction is absurd.
@@ -163,9 +164,9 @@ class Replanner:
         self._asked_at, self._asked_ns = steady, command.stamp_ns
 
     def set_odometry(self, odometry: Odometry) -> None:
-        """Take where the robot is; a stamp far in the past starts afresh."""
+        """Take where the robot is; a stamp of another time starts afresh."""
         times = self._odometry.times
-        if len(times) and odometry.stamp_ns < times[-1] - self._span_ns:
+        if len(times) and not -_JUMP_NS <= odometry.stamp_ns - times[-1] <= self._span_ns:
             self._odometry.clear()
             self._wanted.restart(odometry.stamp_ns)
             self._told.restart(odometry.stamp_ns)
@@ -199,7 +200,8 @@ class Replanner:
             return self._told_to(*self._limiter.stop(steady), STOPPED, steady)
         speed, yaw_rate = self._wanted.newest
         if speed == 0.0 and yaw_rate == 0.0:
-            return self._told_to(*self._limiter.send(0.0, 0.0, steady), PASSED, steady)
+            # At once: who wants the robot to stand must not wait for a correction to fade.
+            return self._told_to(*self._limiter.stop(steady), PASSED, steady)
         target = self._fresh(steady)
         if target is None:
             return self._told_to(
