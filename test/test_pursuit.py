@@ -298,6 +298,14 @@ def test_without_progress_it_stands_until_there_is_a_new_plan():
     assert pursuit.command(np.array([0.5, 0.0, 0.0]), 10.0 * allowed + 1.0)[0] > 0.0
 
 
+def test_a_pause_is_no_lack_of_progress():
+    pursuit = Pursuit(CONFIG)
+    pursuit.follow(LINE)
+    assert pursuit.command(np.zeros(3), 0.0)[2] == FOLLOWING
+    pursuit.pause()
+    assert pursuit.command(np.zeros(3), 100.0)[2] == FOLLOWING
+
+
 def test_little_progress_is_progress():
     """Whoever comes nearer by the radius in time is not stuck; going round on the spot is."""
     pursuit = Pursuit(CONFIG)

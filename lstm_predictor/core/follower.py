@@ -27,6 +27,8 @@ NO_ODOMETRY = 'stopped: no fresh odometry'
 UNPREDICTED = 'slowly: no fresh prediction to steer by'
 CONTRADICTED = 'slowly: the prediction disagrees with the odometry'
 
+_OVERTAKEN_NS = 100_000_000  # by which a stamp may be older; beyond, it is another time
+
 
 class Follower:
     """Follows plans; `set_frame` says where the odometry's frame lies in theirs."""
@@ -72,8 +74,11 @@ class Follower:
         self._frame, self._lost = frame, reason
 
     def set_odometry(self, odometry: Odometry, steady: float) -> None:
-        """Take where the robot is."""
-        self._odometry, self._odometry_at = odometry, steady
+        """Take where the robot is; one that was overtaken on its way says so no more."""
+        newest = self._odometry
+        if newest is None or not 0 < newest.stamp_ns - odometry.stamp_ns < _OVERTAKEN_NS:
+            self._odometry = odometry
+        self._odometry_at = steady
 
     def set_target(self, target: Target, steady: float) -> None:
         """Take where it will be when it obeys."""
@@ -90,9 +95,9 @@ class Follower:
             stop = self._limiter.send(0.0, 0.0, steady)
             return Output(*stop, self._refused or NO_PLAN)
         if self._odometry is None or steady - self._odometry_at > self.config.odometry_timeout:
-            return Output(*self._limiter.stop(steady), NO_ODOMETRY)
+            return self._wait(steady, NO_ODOMETRY)
         if self._frame is None:
-            return Output(*self._limiter.stop(steady), f'stopped: {self._lost}')
+            return self._wait(steady, f'stopped: {self._lost}')
         pose, doubt = self._pose(self._odometry, steady)
         speed, yaw_rate, doing = self._pursuit.command(se2.compose(self._frame, pose), steady)
         share = self._caution.config.min_speed_share if doubt else self._caution.share
@@ -100,6 +105,11 @@ class Follower:
         told = self._limiter.send(share * speed, share * yaw_rate, steady)
         return Output(
             *self._quantiser.send(*told), f'{doing}, {reason}' if reason else doing)
+
+    def _wait(self, steady: float, reason: str) -> Output:
+        """Stop until what is missing is there again."""
+        self._pursuit.pause()
+        return Output(*self._limiter.stop(steady), reason)
 
     def _pose(self, odometry: Odometry, steady: float) -> tuple[Array, str]:
         """Return the pose to steer by (3,) and what speaks against driving fast."""

@@ -90,6 +90,10 @@ class Pursuit:
         self._best: tuple[float, float] | None = None  # least that was left, when [s] steady
         self._stuck = False
 
+    def pause(self) -> None:
+        """Let the time until the next command not count as time without progress."""
+        self._best = None
+
     def command(self, pose: Array, steady: float) -> tuple[float, float, str]:
         """
         Return speed [m/s], yaw rate [rad/s] and what it does, for a pose in the plan's frame.
@@ -99,13 +103,13 @@ class Pursuit:
         assert self.plan is not None
         along, distance = self._nearest(self.plan, pose)
         if not distance <= self.config.max_plan_distance:
-            self._best = None
+            self.pause()
             return 0.0, 0.0, f'{LOST}: {distance:.2f} m'
         self._along = along if self._along is None else max(self._along, along)
         speed, yaw_rate, doing = self._steer(self.plan, pose)
         left = self.plan.length - self._along + distance
         if doing == ARRIVED:
-            self._best = None
+            self.pause()
         elif not self._progresses(left, pose, steady):
             return 0.0, 0.0, f'{STUCK} for {self.config.movement_time_allowance:g} s'
         return speed, yaw_rate, doing
