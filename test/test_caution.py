@@ -82,14 +82,14 @@ def test_whatever_it_sees_the_share_is_a_share(seen):
         assert LEAST <= caution.share <= 1.0
 
 
-@pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf, -1.0])
+@pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf, -1.0, 0.0])
 def test_what_is_no_covariance_is_as_unsure_as_can_be_at_once(value):
     caution = Caution(CONFIG)
     caution.see(0.3, covariance(0.01, 0.01), 0.0)
     assert caution.share == 1.0
     caution.see(0.3, np.full((3, 3), value), 0.01)
     assert caution.share == LEAST
-    assert caution.reason == 'slowed to 30 %: predicted error across the path inf m'
+    assert caution.reason == 'slowed to 30 %: nobody knows how sure the prediction is'
 
 
 # When.

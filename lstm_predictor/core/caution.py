@@ -45,13 +45,13 @@ class Caution:
         """
         Take the predicted heading [rad] and covariance [x, y, yaw] (3, 3), at `steady` [s].
 
-        What is not a covariance is as unsure as can be.
+        What is not a covariance is as unsure as can be, and zeros mean that nobody knows it.
         """
         aside = np.array([-math.sin(yaw), math.cos(yaw), 0.0])
         with np.errstate(all='ignore'):
             variance = float(aside @ covariance @ aside)
         rounding = 1e-9 * abs(float(covariance[0, 0]) + float(covariance[1, 1]))
-        known = -rounding <= variance < math.inf and rounding < math.inf
+        known = -rounding <= variance < math.inf and rounding < math.inf and covariance.any()
         self.across = math.sqrt(max(variance, 0.0)) if known else math.inf
         wanted = min(1.0, self.config.free_std_across / max(self.across, 1e-9))
         wanted = max(self.config.min_speed_share, wanted)
@@ -71,5 +71,6 @@ class Caution:
         """Return why it is slower, in words; nothing where it is not."""
         if self.share >= 0.995:  # which rounds to all of it
             return ''
-        return f'slowed to {100.0 * self.share:.0f} %: predicted error across the path ' \
-               f'{self.across:.3f} m'
+        why = f'predicted error across the path {self.across:.3f} m' \
+            if self.across < math.inf else 'nobody knows how sure the prediction is'
+        return f'slowed to {100.0 * self.share:.0f} %: {why}'
