@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 from hypothesis import given, strategies as st
 from lstm_predictor.core.samples import (
-    BadMessage, Command, Imu, Odometry, read_command, read_imu, read_odometry, yaw_of)
+    BadMessage, Command, Imu, Odometry, read_command, read_imu, read_odometry, read_plan,
+    yaw_of)
 from lstm_predictor.sim.readings import ImuReading, sample
 import numpy as np
 import pytest
@@ -185,6 +186,26 @@ def test_an_absent_yaw_rate_is_refused_by_name():
         read_imu(imu(absent=['angular_velocity']))
 
 
+def test_a_place_that_is_repeated_keeps_its_heading():
+    """Of poses without a heading, as planners send them that end with the goal once more."""
+    places = [(0.0, 0.0), (0.0, 0.5), (0.0, 1.0), (0.0, 1.0)]
+    path = SimpleNamespace(poses=[SimpleNamespace(pose=SimpleNamespace(
+        position=SimpleNamespace(x=x, y=y),
+        orientation=SimpleNamespace(x=0.0, y=0.0, z=0.0, w=0.0))) for x, y in places])
+    assert [yaw for _, _, yaw in read_plan(path)] == [0.0] + 3 * [math.pi / 2]
+
+
+@pytest.mark.parametrize('value', [math.nan, math.inf])
+@pytest.mark.parametrize('name', ['linear.y', 'linear.z', 'angular.x', 'angular.y'])
+def test_a_command_that_is_not_finite_anywhere_is_refused(name, value):
+    message = SimpleNamespace(**{part: SimpleNamespace(x=0.0, y=0.0, z=0.0)
+                                 for part in ('linear', 'angular')})
+    part, axis = name.split('.')
+    setattr(getattr(message, part), axis, value)
+    with pytest.raises(BadMessage, match=f'{name} is {value}'):
+        read_command(message, receive_ns=3)
+
+
 def test_an_absent_orientation_does_not_matter():
     assert read_imu(imu(absent=['orientation'])) == Imu(STAMP_NS, 0.3, 0.4)
 
@@ -198,7 +219,8 @@ def test_every_finite_odometry_is_taken(x, y, yaw, speed, yaw_rate):
 
 def test_a_reader_looks_at_names_alone():
     message = SimpleNamespace(
-        linear=SimpleNamespace(x=0.1), angular=SimpleNamespace(z=0.2))
+        linear=SimpleNamespace(x=0.1, y=0.0, z=0.0),
+        angular=SimpleNamespace(x=0.0, y=0.0, z=0.2))
     assert read_command(message, receive_ns=3) == Command(3, 0.1, 0.2)
 
 

@@ -67,9 +67,16 @@ def read_plan(message: Any) -> list[tuple[float, float, float]]:
         try:
             yaw = yaw_of(stamped.pose.orientation)
         except BadMessage:
-            yaw = 0.0 if not poses else math.atan2(y - poses[-1][1], x - poses[-1][0])
+            yaw = _heading(poses[-1], x, y) if poses else 0.0
         poses.append((x, y, yaw))
     return poses
+
+
+def _heading(before: tuple[float, float, float], x: float, y: float) -> float:
+    """Return the direction [rad] from a pose to a place, or its own where it is the same."""
+    if (x, y) == before[:2]:
+        return before[2]
+    return math.atan2(y - before[1], x - before[0])
 
 
 def read_planar_covariance(covariance: Any) -> list[list[float]]:
@@ -125,7 +132,7 @@ def read_command(message: Any, receive_ns: int) -> Command:
     Return the command in a geometry_msgs/Twist or TwistStamped.
 
     A Twist has no stamp and a TwistStamped may have none: then the time of receipt stands in.
-    Raise BadMessage for a value that is not finite.
+    Raise BadMessage for a value that is not finite, of any axis.
     """
     twist = message
     time_ns = receive_ns
@@ -134,7 +141,19 @@ def read_command(message: Any, receive_ns: int) -> Command:
         stamp = message.header.stamp
         if stamp.sec or stamp.nanosec:
             time_ns = stamp_ns(message.header)
-    return _finite(Command(time_ns, twist.linear.x, twist.angular.z))
+    command = _finite(Command(time_ns, twist.linear.x, twist.angular.z))
+    for name, vector in (('linear', twist.linear), ('angular', twist.angular)):
+        for axis in 'xyz':
+            value = getattr(vector, axis)
+            if not math.isfinite(value):
+                raise BadMessage(f'{name}.{axis} is {value}')
+    return command
+
+
+def sideways(message: Any) -> float:
+    """Return the speed to the left [m/s] that a Twist or TwistStamped asks for."""
+    twist = message.twist if hasattr(message, 'header') else message
+    return float(twist.linear.y)
 
 
 def yaw_of(quaternion: Any) -> float:
