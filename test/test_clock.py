@@ -24,6 +24,14 @@ def test_a_network_that_delays_is_no_clock_that_jumps(delays):
     assert watch.size == 0.0
 
 
+@pytest.mark.parametrize('pace', [0.1, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize('missing', [0.0, 2.0, 60.0])
+def test_simulated_time_has_its_own_pace(pace, missing):
+    watch = watched((100.0, 0.0), (100.05, 0.05 / pace),
+                    (100.05 + missing, (0.05 + missing) / pace))
+    assert watch.size == 0.0
+
+
 @pytest.mark.parametrize('jump', [-50.0, -0.5, 0.5, 2.0, 3600.0])
 def test_a_jump_is_seen_when_it_comes_and_how_far_it_went(jump):
     watch = watched((100.0, 0.0), (100.05, 0.05), (100.1 + jump, 0.1), (100.15 + jump, 0.15))

@@ -5,6 +5,7 @@ import math
 from statistics import median_low
 
 _JUMP_NS = 1_000_000_000
+_PACE = 2.0  # of simulated time that is no jump [-]
 
 
 class ClockOffset:
@@ -48,12 +49,15 @@ class JumpWatch:
         self.jumped_at = -math.inf  # [s] steady
         self.size = 0.0  # of the last jump [s]
 
-    def add(self, stamp_ns: int, steady: float) -> None:
-        """Take the stamp [ns] of a message and the time of its receipt [s]."""
+    def add(self, stamp_ns: int, steady: float) -> float:
+        """Take the stamp [ns] of a message and its receipt [s]; return how far it jumped [s]."""
+        jumped = 0.0
         if self._newest_ns is not None:
             passed_ns = stamp_ns - self._newest_ns
-            # Messages that had to wait come all at once: then only the stamps go on.
-            late_ns = 0 if passed_ns < 0 else round(1e9 * (steady - self._at))
-            if abs(passed_ns) > self._least_ns and abs(passed_ns - late_ns) > self._least_ns:
+            # Messages that had to wait come all at once, and simulated time has its own pace.
+            most_ns = round(1e9 * _PACE * (steady - self._at)) + self._least_ns
+            if not -self._least_ns <= passed_ns <= most_ns:
                 self.jumped_at, self.size = steady, 1e-9 * passed_ns
+                jumped = self.size
         self._newest_ns, self._at = stamp_ns, steady
+        return jumped
