@@ -17,6 +17,7 @@ from geometry_msgs.msg import (  # noqa: E402
     PoseStamped, PoseWithCovarianceStamped, TransformStamped, TwistStamped)
 from lifecycle_msgs.msg import Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState  # noqa: E402
+from lstm_predictor.nodes.frames import Frames  # noqa: E402
 from lstm_predictor.nodes.messages import covariance_36, set_pose  # noqa: E402
 from lstm_predictor.nodes.replanner_node import ReplannerNode  # noqa: E402
 from nav_msgs.msg import Odometry, Path  # noqa: E402
@@ -255,10 +256,15 @@ def test_a_bad_plan_stops_the_robot_until_there_is_a_good_one(
 
 # Other frames. The real tf2_ros comes with ROS alone, not with its wheels.
 
+class Transforms(dict):
+    """Transforms by (target, source), and who listens to them."""
+
+
 @pytest.fixture
 def transforms(monkeypatch):
     """Return what a stand-in for tf2_ros knows: the transform of each (target, source)."""
-    known, listeners = {}, []
+    known = Transforms()
+    listeners = known.listeners = []
 
     class Buffer:
         """Knows transforms of now."""
@@ -287,6 +293,15 @@ def transform(x, y, yaw):
     made.translation.x, made.translation.y = x, y
     made.rotation.z, made.rotation.w = math.sin(yaw / 2.0), math.cos(yaw / 2.0)
     return made
+
+
+def test_transforms_are_heard_anew_once_they_are_forgotten(node, transforms):
+    frames, transforms['map', 'odom'] = Frames(node()), transform(5.0, 3.0, 0.0)
+    for _ in range(2):
+        assert frames.pose('odom', 'map').tolist() == [5.0, 3.0, 0.0]
+        assert transforms.listeners
+        frames.forget()
+        assert not transforms.listeners
 
 
 def test_a_plan_in_another_frame_is_followed_from_where_that_is(robot, node, transforms):

@@ -24,6 +24,13 @@ class Frames:
         """Use a node to listen."""
         self._node = node
         self._buffer: Any = None
+        node.keep(self.forget)
+
+    def forget(self) -> None:
+        """Forget every transform, and listen anew when one is needed."""
+        if self._buffer is not None:
+            self._listener.unregister()
+            self._buffer = self._listener = None
 
     def pose(self, frame: str, within: str) -> Array:
         """
@@ -54,5 +61,4 @@ class Frames:
                     f'there to transform: install ros-$ROS_DISTRO-tf2-ros-py') from None
             self._buffer = tf2_ros.Buffer()
             self._listener = tf2_ros.TransformListener(self._buffer, self._node)
-            self._node.keep(self._listener.unregister)
         return self._buffer

@@ -39,13 +39,13 @@ class Timing:
         self._compared: set[str] = set()  # with the newest odometry
         self._jumps = JumpWatch(_JUMP)
 
-    def add_odometry(self, stamp_ns: int) -> None:
-        """Take the stamp [ns] of odometry that just came."""
+    def add_odometry(self, stamp_ns: int) -> float:
+        """Take the stamp [ns] of odometry that just came; return how far it jumped [s]."""
         now_ns = self.now_ns()
         self._odom.add(now_ns, stamp_ns)
         self._newest = (now_ns, stamp_ns)
         self._compared.clear()
-        self._jumps.add(stamp_ns, time.monotonic())
+        return self._jumps.add(stamp_ns, time.monotonic())
 
     def late(self) -> float:
         """Return how much later than others the newest odometry came [s]; 0 for foreign clocks."""
