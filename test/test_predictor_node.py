@@ -224,10 +224,11 @@ def test_a_node_that_fell_behind_hears_what_waits_before_it_predicts(probe, node
     asleep_ns, predicted = sent[-1], len(feed.paths)
     while sent[-1] < asleep_ns + SECOND:  # in which the node gets no time at all
         send()
-    awake_ns = sent[-1]
+    awake_ns, awake = sent[-1], time.monotonic()
     probe.until(lambda: newest() > awake_ns, busy=send)
     late = sum(stamp_of(path) <= awake_ns for path in feed.paths[predicted:])
-    assert 1 <= late < 15
+    # One in half a step at most: what a slow machine makes of 20 is no fixed number.
+    assert 1 <= late <= 2 + (time.monotonic() - awake) / (0.5 * 0.05)
 
 
 @pytest.mark.parametrize('rate, reliable, number', [

@@ -21,6 +21,7 @@ from lstm_predictor.nodes.messages import covariance_36  # noqa: E402
 from lstm_predictor.nodes.replanner_node import ReplannerNode  # noqa: E402
 from nav_msgs.msg import Odometry, Path  # noqa: E402
 import numpy as np  # noqa: E402
+import rclpy  # noqa: E402
 
 pytestmark = pytest.mark.ros
 
@@ -230,10 +231,61 @@ def test_a_command_that_is_not_finite_is_none(probe, node, bad):
     robot.ask_until(lambda: robot.settled(0.0, 0.0), *bad)
     assert all(math.isfinite(speed) and math.isfinite(yaw_rate)
                for speed, yaw_rate in robot.commands())
-    probe.until(lambda: ('nan' if bad[0] != 0.1 else 'inf')
-                in {v.key: v.value for v in robot.status('cmd_vel_in').values}.get('last', '')
-                + robot.status('cmd_vel_in').message)
+    probe.until(lambda: ('nan' if bad[0] != 0.1 else 'inf') in robot.status('cmd_vel_in').message)
     assert 'cmd_vel_in' in robot.status('cmd_vel_in').message
+
+
+def test_a_command_to_the_side_is_left_out_and_said(probe, node):
+    robot = Robot(probe)
+    node()
+    robot.connect()
+    aside = velocity(TwistStamped, 0.1, 0.5)
+    aside.twist.linear.y = 0.3
+    probe.until(lambda: robot.settled(0.1, 0.5), busy=lambda: robot.upstream.publish(aside))
+    probe.until(lambda: 'linear.y of 0.30 m/s is left out' in robot.status('cmd_vel_in').message,
+                busy=lambda: robot.upstream.publish(aside))
+    assert robot.status('cmd_vel_in').level == DiagnosticStatus.WARN
+
+
+@pytest.fixture
+def other(probe):
+    """Return a function that adds who speaks Twist on the topics of commands."""
+    context, made = rclpy.Context(), []  # a participant of DDS has one type on a topic
+
+    def make():
+        rclpy.init(context=context)
+        node = rclpy.create_node('other', context=context)
+        node.create_subscription(Twist, 'cmd_vel', print, 10)
+        node.create_publisher(Twist, 'cmd_vel_in', 10)
+        made.append(node)
+
+    yield make
+    for node in made:
+        node.destroy_node()
+    context.try_shutdown()
+
+
+def test_who_wants_another_type_is_named(probe, node, other):
+    robot = Robot(probe, upstream=TwistStamped, downstream=TwistStamped)
+    node()
+    robot.connect()
+    robot.ask_until(lambda: robot.settled(0.1, 0.5), 0.1, 0.5)
+    other()
+    probe.until(lambda: robot.status('cmd_vel').level == DiagnosticStatus.ERROR)
+    assert '/other hears geometry_msgs/msg/Twist' in robot.status('cmd_vel').message
+    probe.until(lambda: 'of different types' in robot.status('cmd_vel_in').message)
+
+
+def test_what_was_heard_before_a_pause_is_not_missed_after_it(probe, node):
+    robot = Robot(probe)
+    node()
+    robot.connect()
+    robot.ask_until(lambda: robot.settled(0.2, 0.0), 0.2, 0.0)
+    for transition in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_ACTIVATE):
+        assert probe.call(ChangeState, 'replanner/change_state', ChangeState.Request(
+            transition=Transition(id=transition))).success
+    probe.until(lambda: 'nothing heard' in robot.status('cmd_vel_in').message)
+    assert robot.status('cmd_vel_in').level == DiagnosticStatus.OK
 
 
 def drive_and_leave(probe, robot, transition):

@@ -8,6 +8,8 @@ import time
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
+from conftest import drive
+
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -132,11 +134,12 @@ class Watched:
         from lstm_predictor.nodes.command_guard import CommandGuard
         from lstm_predictor.nodes.predictor_node import PredictorNode
         from lstm_predictor.nodes.replanner_node import ReplannerNode
-        from nav_msgs.msg import Path as Plan
+        from nav_msgs.msg import Odometry, Path as Plan
         self.probe = probe
         self.name = name
         self.places = [f'/robot{number}' for number in range(len(VARIANTS[name]))]
         self.plans = [probe.talk(Plan, f'{place}/plan') for place in self.places]
+        self.odometry = [probe.talk(Odometry, f'{place}/odom') for place in self.places]
         kind = {'predictor': PredictorNode, 'replanner': ReplannerNode,
                 'command_guard': CommandGuard}[name]
         model = {} if name == 'command_guard' else {'model_path': str(model_path)}
@@ -164,8 +167,9 @@ class Watched:
         plan.header.frame_id = 'map'
         for pose, x in zip(plan.poses, (0.0, 1.0)):
             pose.pose.position.x, pose.pose.orientation.w = x, 1.0
-        for publisher in self.plans:
-            publisher.publish(plan)
+        for plans, odometry in zip(self.plans, self.odometry):
+            odometry.publish(drive(1, 0.0, time.time_ns())[0])
+            plans.publish(plan)
 
     def does(self):
         """Return what the graph says that it does, in any of its ways, as a policy writes it."""

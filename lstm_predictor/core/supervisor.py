@@ -195,4 +195,6 @@ class Supervisor:
         if np.isnan(ratios).all():
             return f'{first} has not been judged yet'
         worse = math.exp(0.5 * float(np.nanmean(ratios)))
+        if worse < 1.0:  # at few horizons, which weigh more
+            return f'{self.names[chosen]} is better than {first} at some horizons'
         return f'{first} is {worse:.2f} times worse over the last {self.config.memory:g} s'

@@ -69,6 +69,7 @@ class CommandGuard(ManagedNode):
     def start(self) -> None:
         """Start with a robot that shall stand."""
         self._guard.reset()
+        self._input.forget()
         self._diagnostics.forget()
         self._sent_at = 0.0  # [s] steady
         self._told = (0.0, 0.0)  # [m/s], [rad/s]

@@ -121,9 +121,11 @@ class CommandPublisher:
 
     def _look(self) -> None:
         hearers = self._node.get_subscriptions_info_by_topic(self._topic)
-        problem = hearers_problem(hearers, COMMANDS, _SENT)
-        self.problem = f'{self._topic}: {problem}' if problem else ''
         wanted = _types(hearers)
+        # Of two types one is sent: who wants the other must not be left in the dark.
+        kinds = (self._type,) if self._type in wanted else COMMANDS
+        problem = hearers_problem(hearers, kinds, _SENT)
+        self.problem = f'{self._topic}: {problem}' if problem else ''
         if not wanted or self._type in wanted:
             return
         if self._publisher is not None:

@@ -12,7 +12,11 @@ def senders_problem(node: Node, topic: str, kinds: tuple[type, ...], qos: QoSPro
     problem = _problem(senders, kinds, lambda other: qos_check_compatible(other, qos), 'sends')
     if problem or len(senders) <= 1:
         return problem
-    return f'{len(senders)} nodes send on {topic} ({_names(senders)}): the last one counts'
+    several = f'{len(senders)} nodes send on {topic} ({_names(senders)})'
+    types = sorted({sender.topic_type for sender in senders})
+    if len(types) > 1:
+        return f'{several}, of different types: of {" and ".join(types)} one is not heard'
+    return f'{several}: the last one counts'
 
 
 def hearers_problem(hearers: list[Any], kinds: tuple[type, ...], qos: QoSProfile) -> str:

@@ -62,6 +62,15 @@ class Input:
         """Say what is strange about a message that was used."""
         self.remarked, self.remarked_at = reason, steady
 
+    def forget(self) -> None:
+        """Start as if nothing had been heard yet; what is counted goes on."""
+        self.last = None
+        self.refused_at = self.remarked_at = -math.inf
+
+    def is_fresh(self, steady: float) -> bool:
+        """Return whether something good was heard a moment ago."""
+        return self.last is not None and steady - self.last <= self.timeout
+
     def look(self, node: Any) -> None:
         """Look at who sends it."""
         self.problem = senders_problem(node, self.topic, self.kinds, self.qos)
@@ -105,6 +114,11 @@ def status(level: Any, name: str, message: str, values: dict[str, Any]) -> Diagn
 def output_status(topic: str, problem: str) -> DiagnosticStatus:
     """Return the state of a topic that is sent on; `problem` is why nobody gets it, or nothing."""
     return status(ERROR if problem else OK, topic, problem or f'{topic} is sent', {})
+
+
+def shown(value: float, form: str) -> str:
+    """Return a number as text, a dash where there is none."""
+    return format(value, form) if math.isfinite(value) else '-'
 
 
 class Diagnostics:

@@ -85,10 +85,14 @@ class Mode:
     def drop_pose(self) -> None:
         """Take back a prediction, as a newer one is unusable."""
 
+    def turn_back(self) -> None:
+        """Forget what is of a later time: the odometry's clock went back."""
+
     def _on_odometry(self, message: Odometry) -> None:
         odometry = self.node.read('odom', self.read_odometry, message)
         if odometry is not None:
-            self.timing.add_odometry(odometry.stamp_ns)
+            if self.timing.add_odometry(odometry.stamp_ns) < 0.0:
+                self.turn_back()
             self.body_frame = message.child_frame_id
             self.take_odometry(odometry)
 
@@ -122,7 +126,7 @@ class Compensate(Mode):
         """Start idle."""
         super().start()
         self._replanner.reset()
-        self._begin_ns = 0
+        self._begin_ns = self._effect_ns = 0
 
     def retune(self, configs: dict[type, Any]) -> None:
         """Take other limits, gains and ages while driving."""
@@ -153,10 +157,19 @@ class Compensate(Mode):
         if self._begin_ns:
             self._replanner.set_effect(1e-9 * (target.stamp_ns - self._begin_ns))
 
+    def turn_back(self) -> None:
+        """Forget when commands had effect."""
+        self._begin_ns = self._effect_ns = 0
+
     def _on_upstream(self, message: Any) -> None:
         command = self.node.read('cmd_vel_in', samples.read_command, message, 0)
         if command is None:
             return
+        aside = samples.sideways(message)
+        if aside:
+            self.inputs['cmd_vel_in'].remark(
+                f'linear.y of {aside:.2f} m/s is left out: this node drives robots that cannot '
+                f'move sideways', time.monotonic())
         self.asked = command
         # Its stamp may be of another machine; what counts is when it was heard, by the clock of
         # the odometry that it is compared with.
@@ -222,7 +235,7 @@ class FollowPath(Mode):
     def output(self, steady: float) -> Output:
         """Return the command that follows the plan."""
         odometry, plan = self._frame_ids
-        if plan:
+        if plan and odometry:
             try:
                 self.follower.set_frame(self._frames.pose(odometry, plan))
             except FrameError as error:
@@ -246,6 +259,10 @@ class FollowPath(Mode):
     def drop_pose(self) -> None:
         """Steer by the odometry until the next prediction."""
         self.follower.drop_target()
+
+    def turn_back(self) -> None:
+        """Forget the transforms: tf2 would give back the newest, which are of a later time."""
+        self._frames.forget()
 
     def _on_odometry(self, message: Odometry) -> None:
         self._frame_ids = (message.header.frame_id, self._frame_ids[1])

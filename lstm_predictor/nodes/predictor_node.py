@@ -121,6 +121,8 @@ class PredictorNode(ManagedNode):
         self._predictor.reset()
         self._timing.forget()
         self._diagnostics.forget()
+        for topic in self._inputs.values():
+            topic.forget()
         self._frames = ('', '')
         self._published = 0
         self._published_at = time.monotonic()  # [s] steady
@@ -231,8 +233,8 @@ class PredictorNode(ManagedNode):
 
     def _motion_status(self) -> DiagnosticStatus:
         rows = self._predictor.observer.rows
-        if rows is None:
-            return health.status(health.OK, 'motion', 'nothing is known of it yet', {})
+        if rows is None or not self._inputs['odom'].is_fresh(time.monotonic()):
+            return health.status(health.OK, 'motion', 'nothing is known of it now', {})
         wrong = contradiction(rows[0], self._period)
         return health.status(health.WARN if wrong else health.OK, 'motion',
                              wrong or 'the robot moves as it is told', {})
@@ -292,9 +294,9 @@ def scores(supervisor: Supervisor, horizon: float) -> dict[str, str]:
               for name, share in zip(supervisor.names, supervisor.shares)}
     for name, running in errors.items():
         result[f'{name}: position RMSE after {ahead[nearest]:g} s [m]'] = \
-            f'{running.position[nearest]:.4f}'
+            health.shown(running.position[nearest], '.4f')
         result[f'{name}: inside the 90 % region after {ahead[nearest]:g} s [%]'] = \
-            f'{100.0 * running.coverage[nearest]:.0f}'
+            health.shown(100.0 * running.coverage[nearest], '.0f')
     result['scored after [s]'] = _row(ahead, 'g')
     for name, running in errors.items():
         result[f'{name}: position RMSE [m]'] = _row(running.position, '.4f')
@@ -304,7 +306,7 @@ def scores(supervisor: Supervisor, horizon: float) -> dict[str, str]:
 
 
 def _row(values: Any, form: str) -> str:
-    return ', '.join(format(value, form) for value in values.tolist())
+    return ', '.join(health.shown(value, form) for value in values.tolist())
 
 
 def main(args: list[str] | None = None) -> int:

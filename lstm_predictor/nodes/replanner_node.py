@@ -80,6 +80,8 @@ class ReplannerNode(ManagedNode):
 
     def start(self) -> None:
         """Start idle."""
+        for topic in self._inputs.values():
+            topic.forget()
         self._mode.start()
         self._diagnostics.forget()
         self._last = Output(0.0, 0.0, IDLE)
@@ -152,7 +154,7 @@ class ReplannerNode(ManagedNode):
             'speed [m/s]': f'{self._last.speed:.3f}',
             'yaw rate [rad/s]': f'{self._last.yaw_rate:.3f}',
             'share of the speed [%]': f'{100.0 * caution.share:.0f}',
-            'predicted error across the path [m]': f'{caution.across:.4f}',
+            'predicted error across the path [m]': health.shown(caution.across, '.4f'),
             'computation [ms]': f'{1e3 * self._seconds:.2f}'})
 
 

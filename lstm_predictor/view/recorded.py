@@ -135,4 +135,5 @@ class _Reader:
 
 
 def _row(text: str) -> list[float]:
-    return [float(value) for value in text.split(',') if value.strip()]
+    values = [value.strip() for value in text.split(',')]
+    return [math.nan if value == '-' else float(value) for value in values if value]
