@@ -74,6 +74,12 @@ def test_a_robot_that_stands_has_not_recovered():
     assert result.recovered_after == pytest.approx(1.0, abs=0.07)
 
 
+def test_a_robot_that_stands_because_it_shall_has_recovered():
+    result = measured(lambda at: ASKED if at < BEGIN else (0.0, 0.0),
+                      asked=lambda at: ASKED if at < BEGIN else (0.0, 0.0))
+    assert result.recovered_after < 0.05
+
+
 def test_a_jump_beyond_the_acceleration_is_seen():
     step = measured(lambda at: ASKED if not BEGIN <= at < END + 0.5 else (0.0, 0.0))
     assert step.largest_jump > 1.2

@@ -46,6 +46,26 @@ def test_faults_of_each_kind_leave_the_robot_safe(environment, tmp_path, capfd):
     assert all(f'| {fault["name"]} |' in page for fault in faults)
 
 
+def test_an_exact_name_is_that_fault_alone_and_words_are_all_with_them(tmp_path):
+    faults = all_faults(tmp_path)
+    names = [[fault.name for fault in bench.named(faults, wanted)] for wanted in (
+        ['Odometry stops'], ['odometry stop'], [])]
+    assert names[0] == ['odometry stops']
+    assert names[1] == ['odometry stops', 'on a plan: odometry stops']
+    assert len(names[2]) == len(faults)
+
+
+def test_a_leak_is_seen_and_what_comes_and_goes_is_none():
+    leaking, steady = soak.Soaked(), soak.Soaked()
+    for result, leak in ((leaking, 3.0), (steady, 0.0)):
+        for name in result.memory:
+            result.memory[name] = [(float(at), 50.0 + leak * at / 600.0 + at % 7)
+                                   for at in range(900)]
+    assert leaking.growth('predictor') == pytest.approx(3.0, abs=0.1)
+    assert len(leaking.problems()) == 3 and 'grew by' in leaking.problems()[0]
+    assert not steady.problems()
+
+
 def test_a_fault_that_does_not_exist_is_named(capsys):
     assert bench.main(['--only', 'nonsense']) == 2
     assert 'nonsense' in capsys.readouterr().err

@@ -33,7 +33,7 @@ ONLY_IN = {
     'rosbags': {'bags'},
     'mujoco': {'sim'},
     'pytorch_lightning': {'learning'},
-    'scipy': {'learning'},
+    'scipy': {'faults', 'learning'},
     'matplotlib': {'learning'},
     'plotly': {'view'},
     'ament_index_python': {'paths', 'launching'},

@@ -17,6 +17,7 @@ from geometry_msgs.msg import TwistStamped
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 
+from lstm_predictor.cli.processes import end_with_parent
 from lstm_predictor.faults import spoil
 from lstm_predictor.faults.stage import Change, LIMITS, Setting, Stage
 from lstm_predictor.nodes.messages import set_pose, time_message
@@ -102,10 +103,14 @@ def ended(name: str, number: int) -> Begin:
         def end() -> None:
             stage.start(name)
             started = time.monotonic()
+
+            def connected() -> bool:
+                stage.follow_on()  # a replanner that is new has no plan and says nothing
+                return any(said.at > started and 'arrives' in said.message
+                           for said in stage.record.said if said.name == _NEXT[name])
+
             # What follows is counted from when it is connected again, at both ends.
-            stage.wait_for(lambda: any(
-                said.at > started and 'arrives' in said.message
-                for said in stage.record.said if said.name == _NEXT[name]), 30.0)
+            stage.wait_for(connected, 30.0)
 
         return Act(end, problem, plan_is_off=name == 'replanner')
 
@@ -187,25 +192,25 @@ def teleport(x: float) -> Begin:
 
 def deaf_robot(stage: Stage) -> Act:
     """Add a robot that wants commands kept for it."""
-    return _beside(stage, lambda node: node.create_subscription(
+    return _beside(lambda node: node.create_subscription(
         TwistStamped, 'cmd_vel', lambda message: None,
         QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)))
 
 
 def foreign_odometry(stage: Stage) -> Act:
     """Add somebody who has another idea of what odom is."""
-    return _beside(stage, lambda node: node.create_publisher(Header, 'odom', 10))
+    return _beside(lambda node: node.create_publisher(Header, 'odom', 10))
 
 
 def second_source(stage: Stage) -> Act:
-    """Add a source of commands that asks for the same."""
+    """Add a source of commands, which asks for no motion once."""
     sender = []
 
     def make(node: Any) -> None:
         sender.append(node.create_publisher(TwistStamped, 'cmd_vel_in', 10))
         sender[0].publish(TwistStamped())
 
-    return _beside(stage, make)
+    return _beside(make)
 
 
 def parameter(node: str, name: str, value: Any, accepted: bool) -> Begin:
@@ -314,7 +319,8 @@ def put_model(folder: FilePath) -> None:
 
 def busy(stage: Stage) -> Act:
     """Keep every core busy."""
-    burners = [subprocess.Popen([sys.executable, '-c', 'while True: pass'])
+    burners = [subprocess.Popen([sys.executable, '-c', 'while True: pass'],
+                                preexec_fn=end_with_parent)
                for _ in range(os.cpu_count() or 1)]
 
     def end() -> None:
@@ -334,7 +340,7 @@ def bad_plan(stage: Stage) -> Act:
     return Act(lambda: stage.follow(stage.straight_on(5.0)), plan_is_off=True)
 
 
-def _beside(stage: Stage, make: Callable[[Any], Any]) -> Act:
+def _beside(make: Callable[[Any], Any]) -> Act:
     """Have something made by a node of another process, as the others see it."""
     context = rclpy.Context()
     rclpy.init(context=context)

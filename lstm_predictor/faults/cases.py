@@ -22,7 +22,6 @@ class Fault:
     act: Callable[[Stage], Act]
     says: tuple[str, int, str] | None  # entry of the diagnostics, least level, words (regex)
     bound: float = 0.5  # until zero or what is asked for now [s]
-    recovers: bool = True
     setting: Setting = Setting()
     seconds: float = 2.5  # that it lasts
 
@@ -143,7 +142,7 @@ def _robots() -> Iterator[Fault]:
     yield Fault('odometry teleports 5 m', act.teleport(5.0),
                 ('predictor: odom', WARN, r'its pose is [45](\.\d+)? m from the one before'))
     yield Fault('robot lifted', act.wire(imu=spoil.setting('angular_velocity.z', 0.0)), (
-        'predictor: motion', WARN, r'odom turns by -?0\.\d+ rad/s, the IMU by -?0\.00 rad/s'),
+        'predictor: motion', WARN, r'odom turns by -?\d\.\d+ rad/s, the IMU by -?0\.00 rad/s'),
         seconds=4.0)
     yield Fault('robot blocked', lambda stage: act.wire(
         odom=spoil.frozen(stage), imu=spoil.setting('angular_velocity.z', 0.0))(stage), (

@@ -34,8 +34,7 @@ def main(args: list[str] | None = None) -> int:
         if given.list:
             print(*(fault.name for fault in faults), sep='\n')
             return 0
-        chosen = [fault for fault in faults if not given.only
-                  or any(name.lower() in fault.name.lower() for name in given.only)]
+        chosen = named(faults, given.only)
         if not chosen:
             print(f'error: no fault is called {" or ".join(given.only)}: --list names them '
                   f'all', file=sys.stderr)
@@ -51,11 +50,23 @@ def main(args: list[str] | None = None) -> int:
     return 1 if failed else 0
 
 
+def named(faults: list[Fault], wanted: list[str]) -> list[Fault]:
+    """Return the faults of those names, or else with those words in their names."""
+    if not wanted:
+        return faults
+    chosen = []
+    for words in map(str.lower, wanted):
+        named = [fault for fault in faults if fault.name.lower() == words]
+        chosen += named or [fault for fault in faults if words in fault.name.lower()]
+    return [fault for fault in faults if fault in chosen]
+
+
 def _write(given: argparse.Namespace, results: list[Result]) -> None:
     """Write what came of the runs so far."""
     if given.json:
         write_json(given.json, {'faults': numbers(results)})
     if given.report:
+        given.report.parent.mkdir(parents=True, exist_ok=True)
         given.report.write_text(markdown(results))
 
 

@@ -117,7 +117,7 @@ def _recovered_after(told: Array, meant: Array, end: float, last: float,
         held = _held(told, at)
         asked = meant[(meant[:, 0] > at - FRESH) & (meant[:, 0] <= at)]
         moves = len(asked) and (np.abs(held[0]) > 0.25 * np.abs(asked[-1, 1])
-                                or not asked[-1].any())
+                                or not asked[-1, 1:].any())
         if moves and _is_safe(held, meant, at, bounds):
             since = min(since, at)
             if at - since > STEADY:

@@ -89,7 +89,7 @@ def _problems(fault: Fault, measured: Measured) -> list[str]:
         problems.append(f'safe after {measured.until_safe:.2f} s only, not {fault.bound:g} s')
     if measured.largest > 1.0 + 1e-6:
         problems.append(f'{100.0 * measured.largest:.0f} % of the limits were commanded')
-    if fault.recovers and measured.recovered_after > _RECOVERY:
+    if measured.recovered_after > _RECOVERY:
         problems.append(f'recovered after {measured.recovered_after:.2f} s')
     if measured.largest_jump > 1.0:
         problems.append(f'a jump of {measured.largest_jump:.2f} times the acceleration limit')

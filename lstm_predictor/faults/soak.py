@@ -24,10 +24,13 @@ from lstm_predictor.faults.stage import Setting, Stage
 
 import numpy as np
 
+from scipy.stats import theilslopes
+
 _NODES = ('predictor', 'replanner', 'command_guard')
 _WARM_UP = 1.0 / 3.0  # of the time, after which memory shall not grow [-]
 _MOST_GROWTH = 2.0  # [MB]
 _LEAST_SHARE = 0.8  # of the odometry without faults that is answered by a prediction [-]
+_SLOPES = 1000  # looks between any two of which the slope is taken
 _LOOK = 1.0  # between two looks at the memory [s]
 # Faults that come and go on the wires.
 _FAULTS: tuple[Callable[[], Begin], ...] = (
@@ -61,11 +64,17 @@ class Soaked:
     words: list[str] = field(default_factory=list)  # errors that the nodes logged
 
     def growth(self, name: str) -> float:
-        """Return how much more memory a node has at the end than after the warm-up [MB]."""
+        """
+        Return how much more memory a node has at the end than after the warm-up [MB].
+
+        By the slope after Theil and Sen: what is fetched and given back does not count.
+        """
         rows = np.array(self.memory[name])
         rows = rows[rows[:, 0] > _WARM_UP * rows[-1, 0]]
-        third = max(1, len(rows) // 3)
-        return float(np.median(rows[-third:, 1]) - np.median(rows[:third, 1]))
+        rows = rows[::1 + len(rows) // _SLOPES]
+        if len(rows) < 2:
+            return 0.0
+        return float(theilslopes(rows[:, 1], rows[:, 0]).slope * (rows[-1, 0] - rows[0, 0]))
 
     def answered_share(self, last: bool) -> float:
         """Return the share of odometry that was answered in the first or the last half [-]."""
@@ -77,9 +86,10 @@ class Soaked:
         """Return in words what is not as it should be."""
         found = [f'{name} grew by {self.growth(name):.2f} MB' for name in _NODES
                  if self.growth(name) > _MOST_GROWTH]
-        if not self.answered_share(last=True) > _LEAST_SHARE * self.answered_share(last=False):
-            found.append(f'predictions fall behind: {self.answered_share(False):.2f} of the '
-                         f'odometry was answered at first, {self.answered_share(True):.2f} later')
+        shares = [self.answered_share(last) for last in (False, True)]
+        if not np.isnan(shares).any() and not shares[1] > _LEAST_SHARE * shares[0]:
+            found.append(f'predictions fall behind: {shares[0]:.2f} of the odometry was answered '
+                         f'at first, {shares[1]:.2f} later')
         return found + [f'a node said: {line}' for line in self.words[:3]]
 
 

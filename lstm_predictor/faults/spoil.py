@@ -126,15 +126,6 @@ def multiplied(count: int, period: float) -> Change:
     return change
 
 
-def shifted(x: float) -> Change:
-    """Move every pose along x [m]."""
-    def change(message: Any) -> list[Any]:
-        message.pose.pose.position.x += x
-        return [message]
-
-    return change
-
-
 def frozen(stage: Stage) -> Change:
     """Leave the robot where it was and say that it stands."""
     x, y, yaw = stage.record.odometry
