@@ -318,6 +318,10 @@ def test_the_joystick_and_the_planner_have_no_lookahead_to_sweep(tmp_path, model
         ('joystick', 'joystick', 'ideal', 'raw', None),
         ('joystick', 'joystick', 'weak', 'raw', None)]
     assert cases[2]['pose_rmse_m'] < 0.3 * cases[3]['pose_rmse_m']
+    for row in cases[2:]:
+        assert 0.0 < row['cross_track_rmse_m'] < row['pose_rmse_m']
+        assert row['cross_track_max_m'] > row['cross_track_rmse_m']
+        assert row['heading_rmse_rad'] > 0.0 and row['jerk'] > 0.0
 
 
 def runs(pid):

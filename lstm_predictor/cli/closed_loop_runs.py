@@ -64,5 +64,4 @@ def _played(case: Case, model: artifact.Artifact) -> Score:
     except TippedOver:
         return {'failed': 1}
     delay = open_loop.robot_of(case.robot, case.seed).command_delay
-    return {'pose_rmse_m': open_loop.error(played, delay), 'time_s': open_loop.SECONDS,
-            'failed': 0}
+    return {**open_loop.errors(played, delay), 'time_s': open_loop.SECONDS, 'failed': 0}

@@ -15,7 +15,7 @@ from lstm_predictor.core.predictor import PredictorConfig
 from lstm_predictor.core.replanner import Replanner, ReplannerConfig
 from lstm_predictor.core.samples import Command
 from lstm_predictor.sim.closed_loop import (
-    ICE, pass_period, PERIOD_NS, quantum_of, replanned, ROBOTS)
+    ICE, jerk, pass_period, PERIOD_NS, quantum_of, replanned, ROBOTS)
 from lstm_predictor.sim.drivers import Driver, Ramps, Smooth, StopAndGo
 from lstm_predictor.sim.robot import Robot
 from lstm_predictor.sim.robot_config import RobotConfig
@@ -37,7 +37,7 @@ class Played(NamedTuple):
 
     asked: Array  # by the joystick [m/s], [rad/s] (n, 2)
     sent: Array  # to the robot [m/s], [rad/s] (n, 2)
-    poses: Array  # of the robot at the end of each period (n, 3)
+    truth: Array  # of the robot at the end of each period: pose, speed, yaw rate (n, 5)
 
 
 def joystick(seed: int) -> Driver:
@@ -61,30 +61,45 @@ def play(name: str, method: str, seed: int, artifact: Artifact,
     driver = joystick(seed)
     learned = Learned(artifact, PredictorConfig()) if method == 'lstm' else Raw()
     replanner = Replanner(config)
-    asked, sent, poses = [], [], []
+    asked, sent, truth = [], [], []
     while robot.time_ns < 1e9 * SECONDS:
         now = 1e-9 * robot.time_ns
         wanted = Command(START_NS + robot.time_ns, *driver.command(now, None))
         given = replanned(replanner, wanted, learned, now) if method == 'lstm' else wanted
         pass_period(robot, learned, given.speed, given.yaw_rate)
-        at = robot.ground_truth()
         asked.append(wanted[1:])
         sent.append(given[1:])
-        poses.append([at.x, at.y, at.yaw])
-    return Played(np.array(asked), np.array(sent), np.array(poses))
+        at = robot.ground_truth()
+        truth.append([at.x, at.y, at.yaw, at.speed, at.yaw_rate])
+    return Played(np.array(asked), np.array(sent), np.array(truth))
 
 
-def error(played: Played, delay: float) -> float:
-    """Return the RMS distance [m] from where an ideal robot gets, a dead time [s] later."""
+def errors(played: Played, delay: float) -> dict[str, float]:
+    """
+    Return how far the robot is from where an ideal one gets, a dead time [s] later.
+
+    By the names of the JSON: `pose_rmse_m` is the distance, `cross_track_rmse_m` the part of it
+    that is beside the ideal robot.
+    """
     period = 1e-9 * PERIOD_NS
     motions = np.zeros((len(played.asked), 3))
     motions[:, [0, 2]] = played.asked * period
     ideal = [np.zeros(3)]
     for motion in motions:
         ideal.append(se2.compose(ideal[-1], se2.exp(motion)))
-    poses = np.concatenate([np.zeros((1, 3)), played.poses])
+    poses = np.concatenate([np.zeros((1, 3)), played.truth[:, :3]])
     late = round(delay / period)
     starts = np.arange(_SETTLING, len(poses) - _SPAN - late)
     moved = se2.between(poses[starts + late], poses[starts + late + _SPAN])
     meant = se2.between(np.array(ideal)[starts], np.array(ideal)[starts + _SPAN])
-    return float(np.sqrt(np.mean(np.sum((moved - meant)[:, :2] ** 2, axis=1))))
+    missed = se2.between(meant, moved)
+    return {
+        'pose_rmse_m': _rms(np.hypot(missed[:, 0], missed[:, 1])),
+        'cross_track_rmse_m': _rms(missed[:, 1]),
+        'cross_track_max_m': float(np.abs(missed[:, 1]).max()),
+        'heading_rmse_rad': _rms(missed[:, 2]),
+        'jerk': jerk(played.truth)}
+
+
+def _rms(values: Array) -> float:
+    return float(np.sqrt(np.mean(values ** 2)))
