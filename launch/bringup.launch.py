@@ -37,7 +37,12 @@ def nodes(context):
     model = {}
     if given(context, 'model_path'):
         model['model_path'] = ParameterValue(LaunchConfiguration('model_path'), value_type=str)
-    odom = ('odom', topic(context, 'odom_topic'))
+    hears = [
+        ('odom', topic(context, 'odom_topic')),
+        # as Nav2 has it: several robots share no transforms
+        ('/tf', 'tf'),
+        ('/tf_static', 'tf_static'),
+    ]
     out = topic(context, 'cmd_vel_out_topic')
     guarded = is_true(context, 'command_guard')
     replanned = 'cmd_vel_unguarded' if guarded else out
@@ -59,7 +64,7 @@ def nodes(context):
             name='predictor',
             parameters=[*parameters('predictor'), {**overrides, **model}],
             remappings=[
-                odom,
+                *hears,
                 ('imu', topic(context, 'imu_topic')),
                 ('cmd_vel', topic(context, 'cmd_vel_topic')),
             ],
@@ -70,7 +75,7 @@ def nodes(context):
             name='replanner',
             parameters=[*parameters('replanner'), overrides],
             remappings=[
-                odom,
+                *hears,
                 ('cmd_vel_in', LaunchConfiguration('cmd_vel_in_topic')),
                 ('cmd_vel', replanned),
             ],

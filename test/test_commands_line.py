@@ -15,6 +15,7 @@ pytest.importorskip('rclpy')
 
 from geometry_msgs.msg import TwistStamped  # noqa: E402
 from lstm_predictor.bags import BagWriter, Message  # noqa: E402
+from lstm_predictor.cli import processes  # noqa: E402
 from lstm_predictor.nodes.sim_node import imu_message, odometry_message  # noqa: E402
 from lstm_predictor.core.samples import Odometry  # noqa: E402
 from lstm_predictor.sim.readings import ImuReading  # noqa: E402
@@ -38,6 +39,11 @@ def recorded(stamp_ns, topic, message):
     """Return a message as a recorder writes it."""
     package, folder, name = type(message).__module__.split('.')[0], 'msg', type(message).__name__
     return Message(stamp_ns, topic, f'{package}/{folder}/{name}', serialize_message(message))
+
+
+@pytest.mark.parametrize('value', ["/home/o'brien/x.pt", 'plain', '', "''", 'a: b # c'])
+def test_a_parameter_comes_through_the_command_line_as_it_is(value):
+    assert yaml.safe_load(processes.as_yaml(value)) == value
 
 
 @pytest.fixture(scope='module')
@@ -97,7 +103,7 @@ def assert_contract(groups, names):
     assert set(groups) == set(names)
     for group in groups.values():
         assert group['windows'] > 0 and group['horizons_s'] == HORIZONS
-        assert {'published', 'constant_velocity'} <= set(group['predictors'])
+        assert {'published', 'lstm', 'constant_velocity'} <= set(group['predictors'])
         for scores in group['predictors'].values():
             for key in ('position_rmse_m', 'heading_rmse_rad'):
                 assert len(scores[key]) == len(HORIZONS)

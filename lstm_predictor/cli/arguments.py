@@ -28,7 +28,8 @@ def topics_of(given: argparse.Namespace) -> Topics:
     """Return the names that the user gave, or else those of the robot, or else the usual ones."""
     robot = given.robot
     usual = Topics() if robot is None else Topics(*(
-        f'/{name}' for name in (robot.odom_topic, robot.imu_topic, robot.cmd_vel_topic)))
+        f'/{name.lstrip("/")}'
+        for name in (robot.odom_topic, robot.imu_topic, robot.cmd_vel_topic)))
     return Topics(given.odom_topic or usual.odom, given.imu_topic or usual.imu,
                   given.cmd_vel_topic or usual.cmd_vel)
 
@@ -69,7 +70,16 @@ def write_groups(file: Path, groups: dict[str, Any]) -> None:
 def write_json(file: Path, numbers: dict[str, Any]) -> None:
     """Write numbers in a folder that need not be there yet."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(numbers, indent=1))
+    file.write_text(json.dumps(_finite(numbers), indent=1))
+
+
+def _finite(numbers: Any) -> Any:
+    """Return numbers as JSON knows them: None where there is none."""
+    if isinstance(numbers, dict):
+        return {name: _finite(value) for name, value in numbers.items()}
+    if isinstance(numbers, (list, tuple)):
+        return [_finite(value) for value in numbers]
+    return None if isinstance(numbers, float) and not math.isfinite(numbers) else numbers
 
 
 def _number(text: str, kind: type = float) -> Any:

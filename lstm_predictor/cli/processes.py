@@ -51,13 +51,13 @@ class Nodes:
         for rule in renamed:
             arguments += ['-r', rule]
         for key, value in parameters.items():
-            arguments += ['-p', f'{key}:={_yaml(value)}']
+            arguments += ['-p', f'{key}:={as_yaml(value)}']
         with ExitStack() as opened:
             words = None if self._words is None else opened.enter_context(self._words.open('ab'))
             # A session of its own: Ctrl-C in the terminal reaches only the parent, which ends it.
             self._processes[name] = subprocess.Popen(
                 arguments, start_new_session=True, stdout=words, stderr=words,
-                preexec_fn=_without_disk if full_disk else _end_with_parent)
+                preexec_fn=_without_disk if full_disk else end_with_parent)
 
     def check(self) -> None:
         """Raise NodeDied where one of them has ended."""
@@ -123,7 +123,7 @@ def own_domain() -> Iterator[int]:
     raise NodeDied('every ROS_DOMAIN_ID from 40 to 99 is in use')
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Have the kernel end this process should the parent be killed; elsewhere do nothing."""
     try:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -132,15 +132,16 @@ def _end_with_parent() -> None:
 
 
 def _without_disk() -> None:
-    _end_with_parent()
+    end_with_parent()
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
-def _yaml(value: object) -> str:
+def as_yaml(value: object) -> str:
     """Return a parameter's value as the command line takes it."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (list, tuple)):
-        return '[' + ', '.join(_yaml(item) for item in value) + ']'
-    return repr(value) if isinstance(value, float) else f"'{value}'" \
-        if isinstance(value, str) else str(value)
+        return '[' + ', '.join(as_yaml(item) for item in value) + ']'
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return repr(value) if isinstance(value, float) else str(value)

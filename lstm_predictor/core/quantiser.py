@@ -29,7 +29,7 @@ class Quantiser:
         """
         Return whole steps [m/s], [rad/s] whose mean is that of the commands; zero stays zero.
 
-        They are never beyond the command by more than a step, nor of the other sign.
+        They are never beyond the command by more than a step and a half, nor of the other sign.
         """
         return (self._sent(0, speed, self.steps[0]), self._sent(1, yaw_rate, self.steps[2]))
 

@@ -19,7 +19,7 @@ _SMALL_TURN = 1e-5  # [rad]
 
 def wrap(angle: ArrayLike) -> Array:
     """
-    Return the angle [rad] in [-pi, pi).
+    Return the angle [rad] in [-pi, pi), to rounding.
 
     >>> float(wrap(np.pi)) == -np.pi
     True

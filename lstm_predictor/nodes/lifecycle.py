@@ -8,6 +8,7 @@ from threading import Event
 from lstm_predictor.nodes.managed import ManagedNode
 
 import rclpy
+from rclpy.exceptions import ParameterException
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
@@ -32,7 +33,7 @@ def run(make_node: Callable[[], ManagedNode], args: list[str] | None = None) -> 
         try:
             rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
             node = make_node()
-        except (ValueError, RuntimeError) as error:
+        except (ValueError, RuntimeError, ParameterException) as error:
             print('error: ' + ' '.join(str(error).split()), file=sys.stderr)
             return 1
         if node.get_parameter('autostart').value and not _start(node):
