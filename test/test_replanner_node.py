@@ -271,8 +271,8 @@ def test_who_wants_another_type_is_named(probe, node, other):
     robot.connect()
     robot.ask_until(lambda: robot.settled(0.1, 0.5), 0.1, 0.5)
     other()
-    probe.until(lambda: robot.status('cmd_vel').level == DiagnosticStatus.ERROR)
-    assert '/other hears geometry_msgs/msg/Twist' in robot.status('cmd_vel').message
+    probe.until(lambda: '/other hears geometry_msgs/msg/Twist' in robot.status('cmd_vel').message)
+    assert robot.status('cmd_vel').level == DiagnosticStatus.ERROR
     probe.until(lambda: 'of different types' in robot.status('cmd_vel_in').message)
 
 

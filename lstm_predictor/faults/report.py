@@ -20,7 +20,9 @@ counts from when it was asked for last. On a plan the replanner is the source. *
 far the robot went meanwhile.
 *Largest* is the largest command as a share of its limit, *recovered* the time from the fault's
 end until the robot does again what it is asked; a process that was ended is started again, and
-the fault's end is when it is connected at both ends. Each number is the worst of the runs.
+the fault's end is when it is connected at both ends. No step of the command away from zero is
+larger than the acceleration allows from one command heard to the next, and 0.1 s for how
+irregularly they are heard. Each number is the worst of the runs.
 
 | Fault | Safe after [s] | Travelled [m] | Largest [%] | Recovered [s] | Said | Passed |
 |---|---:|---:|---:|---:|---|---:|

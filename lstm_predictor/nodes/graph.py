@@ -5,6 +5,8 @@ from typing import Any
 from rclpy.node import Node
 from rclpy.qos import qos_check_compatible, QoSCompatibility, QoSProfile
 
+_UNKNOWN = '_NODE_NAME_UNKNOWN_'  # as rmw says it of who was discovered a moment ago
+
 
 def senders_problem(node: Node, topic: str, kinds: tuple[type, ...], qos: QoSProfile) -> str:
     """Return in words why those who send on a topic are not understood, or nothing."""
@@ -43,5 +45,10 @@ def _problem(others: list[Any], kinds: tuple[type, ...], check: Any, does: str) 
 
 
 def _names(others: list[Any]) -> str:
-    return ', '.join(sorted(f'{other.node_namespace.rstrip("/")}/{other.node_name}'
-                            for other in others))
+    return ', '.join(sorted(map(_name, others)))
+
+
+def _name(other: Any) -> str:
+    if other.node_name == _UNKNOWN:
+        return 'somebody'
+    return f'{other.node_namespace.rstrip("/")}/{other.node_name}'
