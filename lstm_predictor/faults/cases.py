@@ -26,6 +26,8 @@ class Fault:
     seconds: float = 2.5  # that it lasts
 
 
+# Who misses the first announcements of a new participant hears the next after 3 s.
+_FOUND = 6.0  # [s]
 _PLAIN, _SIM_TIME = Setting(), Setting(sim_time=True)
 _ON_A_PLAN = Setting(mode='follow_path')
 _LOST = ('replanner: predicted_path', WARN, r'predicted_path stopped \d+\.\d s ago')
@@ -151,11 +153,14 @@ def _robots() -> Iterator[Fault]:
 
 def _network() -> Iterator[Fault]:
     yield Fault('robot hears with another QoS', act.deaf_robot,
-                ('command_guard: cmd_vel', ERROR, r'cmd_vel.*quality of service.*transient'))
+                ('command_guard: cmd_vel', ERROR, r'cmd_vel.*quality of service.*transient'),
+                seconds=_FOUND)
     yield Fault('odom of another type', act.foreign_odometry,
-                ('predictor: odom', WARN, r'odom.*sends std_msgs/msg/Header'))
+                ('predictor: odom', WARN, r'odom.*sends std_msgs/msg/Header'),
+                seconds=_FOUND)
     yield Fault('two sources of commands', act.second_source,
-                ('replanner: cmd_vel_in', WARN, '2 nodes send on cmd_vel_in'))
+                ('replanner: cmd_vel_in', WARN, '2 nodes send on cmd_vel_in'),
+                seconds=_FOUND)
 
 
 def _operators(folder: FilePath) -> Iterator[Fault]:
