@@ -4,7 +4,6 @@ from collections.abc import Callable
 import signal
 import sys
 from threading import Event
-import time
 
 from lstm_predictor.nodes.managed import ManagedNode
 
@@ -13,6 +12,7 @@ from rclpy.exceptions import ParameterException
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
 
 _SHORT = 0.03  # between two looks at signals: the robot goes on meanwhile [s]
 
@@ -71,13 +71,10 @@ def spin(executor: Executor, seconds: float) -> None:
     Run callbacks for a while.
 
     In one endless spin EventsExecutor keeps a core busy on some builds, and Python handles a
-    signal only between two waits. Each of its waits for a future loses some 40 bytes, which comes
-    to megabytes in a day; `spin_once` loses none.
+    signal only between two waits. The future is a new one each time, because each wait leaves a
+    callback on it.
     """
-    end = time.monotonic() + seconds
-    executor.spin_once(timeout_sec=seconds)
-    while (left := end - time.monotonic()) > 0.0:
-        executor.spin_once(timeout_sec=left)
+    executor.spin_until_future_complete(Future(), timeout_sec=seconds)
 
 
 def _start(node: ManagedNode) -> bool:
