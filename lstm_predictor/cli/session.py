@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+import signal
 import time
 
 from lstm_predictor.cli.processes import NodeDied
@@ -25,7 +26,8 @@ class Session:
 
     def wait(self, seconds: float) -> None:
         """Run callbacks for so long."""
-        lifecycle.spin(self._executor, max(seconds, _SHORTEST))
+        with _interrupted_after():
+            lifecycle.spin(self._executor, max(seconds, _SHORTEST))
 
     def wait_for(self, condition: Callable[[], bool], what: str, check: Callable[[], None],
                  seconds: float = 60.0) -> None:
@@ -36,6 +38,27 @@ class Session:
             if time.monotonic() > end:
                 raise NodeDied(f'waited {seconds:g} s for {what}')
             self.wait(0.02)
+
+
+@contextmanager
+def _interrupted_after() -> Iterator[None]:
+    """
+    Raise the KeyboardInterrupt of a Ctrl-C in the block at its end.
+
+    In the midst of a message that is converted the executor would make another error of it.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:  # ignored, or handled by somebody else
+        yield
+        return
+    pressed: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if pressed:
+            raise KeyboardInterrupt
 
 
 @contextmanager
