@@ -134,10 +134,9 @@ def read_command(message: Any, receive_ns: int) -> Command:
     A Twist has no stamp and a TwistStamped may have none: then the time of receipt stands in.
     Raise BadMessage for a value that is not finite, of any axis.
     """
-    twist = message
+    twist = _twist(message)
     time_ns = receive_ns
     if hasattr(message, 'header'):
-        twist = message.twist
         stamp = message.header.stamp
         if stamp.sec or stamp.nanosec:
             time_ns = stamp_ns(message.header)
@@ -152,8 +151,12 @@ def read_command(message: Any, receive_ns: int) -> Command:
 
 def sideways(message: Any) -> float:
     """Return the speed to the left [m/s] that a Twist or TwistStamped asks for."""
-    twist = message.twist if hasattr(message, 'header') else message
-    return float(twist.linear.y)
+    return float(_twist(message).linear.y)
+
+
+def _twist(message: Any) -> Any:
+    """Return the Twist that a Twist is or a TwistStamped has."""
+    return message.twist if hasattr(message, 'header') else message
 
 
 def yaw_of(quaternion: Any) -> float:

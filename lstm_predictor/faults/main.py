@@ -56,8 +56,8 @@ def named(faults: list[Fault], wanted: list[str]) -> list[Fault]:
         return faults
     chosen = []
     for words in map(str.lower, wanted):
-        named = [fault for fault in faults if fault.name.lower() == words]
-        chosen += named or [fault for fault in faults if words in fault.name.lower()]
+        exact = [fault for fault in faults if fault.name.lower() == words]
+        chosen += exact or [fault for fault in faults if words in fault.name.lower()]
     return [fault for fault in faults if fault in chosen]
 
 

@@ -228,9 +228,9 @@ def score(run: Drive, plan: Plan) -> dict[str, float]:
     headings = plan.at([along for along, _ in places])[:, 2]
     error = se2.wrap(truth[:, 2] - headings)
     return {
-        'cross_track_rmse_m': float(np.sqrt(np.mean(across ** 2))),
+        'cross_track_rmse_m': rms(across),
         'cross_track_max_m': float(across.max()),
-        'heading_rmse_rad': float(np.sqrt(np.mean(error ** 2))),
+        'heading_rmse_rad': rms(error),
         'time_s': float(run.times[-1]),
         'jerk': jerk(truth),
         'failed': 0}
@@ -241,7 +241,12 @@ def jerk(truth: Array) -> float:
     half = 0.08  # [m] from the middle to a wheel
     sides = truth[:, 3, None] + truth[:, 4, None] * half * np.array([-1.0, 1.0])
     change = np.diff(sides, n=2, axis=0) / (1e-9 * PERIOD_NS) ** 2
-    return float(np.sqrt(np.mean(change ** 2))) if len(change) else math.nan
+    return rms(change) if len(change) else math.nan
+
+
+def rms(values: Array) -> float:
+    """Return the root of the mean square, in the unit of the values."""
+    return float(np.sqrt(np.mean(values ** 2)))
 
 
 def beside_the_start(seed: int) -> Array:

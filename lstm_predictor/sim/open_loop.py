@@ -15,7 +15,7 @@ from lstm_predictor.core.predictor import PredictorConfig
 from lstm_predictor.core.replanner import Replanner, ReplannerConfig
 from lstm_predictor.core.samples import Command
 from lstm_predictor.sim.closed_loop import (
-    ICE, jerk, pass_period, PERIOD_NS, quantum_of, replanned, ROBOTS)
+    ICE, jerk, pass_period, PERIOD_NS, quantum_of, replanned, rms, ROBOTS)
 from lstm_predictor.sim.drivers import Driver, Ramps, Smooth, StopAndGo
 from lstm_predictor.sim.robot import Robot
 from lstm_predictor.sim.robot_config import RobotConfig
@@ -94,12 +94,8 @@ def errors(played: Played, delay: float) -> dict[str, float]:
     meant = se2.between(np.array(ideal)[starts], np.array(ideal)[starts + _SPAN])
     missed = se2.between(meant, moved)
     return {
-        'pose_rmse_m': _rms(np.hypot(missed[:, 0], missed[:, 1])),
-        'cross_track_rmse_m': _rms(missed[:, 1]),
+        'pose_rmse_m': rms(np.hypot(missed[:, 0], missed[:, 1])),
+        'cross_track_rmse_m': rms(missed[:, 1]),
         'cross_track_max_m': float(np.abs(missed[:, 1]).max()),
-        'heading_rmse_rad': _rms(missed[:, 2]),
+        'heading_rmse_rad': rms(missed[:, 2]),
         'jerk': jerk(played.truth)}
-
-
-def _rms(values: Array) -> float:
-    return float(np.sqrt(np.mean(values ** 2)))
