@@ -1,9 +1,11 @@
 """From the command line to a spinning lifecycle node and out again, in one place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 import signal
+import socket
 import sys
-from threading import Event
+from threading import Thread
 
 from lstm_predictor.nodes.managed import ManagedNode
 
@@ -14,7 +16,7 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
-_SHORT = 0.03  # between two looks at signals: the robot goes on meanwhile [s]
+_LONG = 5.0  # of one wait; a signal ends it at once [s]
 
 
 def run(make_node: Callable[[], ManagedNode], args: list[str] | None = None) -> int:
@@ -25,9 +27,59 @@ def run(make_node: Callable[[], ManagedNode], args: list[str] | None = None) -> 
     parameters or files ends the process with one line. On every way out the node is shut down
     while it can still publish.
     """
-    stop = Event()
+    with _signals() as waiting:
+        return _run(make_node, args, waiting)
+
+
+class _Waiting:
+    """Waits that end for good with the first signal."""
+
+    def __init__(self) -> None:
+        self.over = False
+        self._future = Future()
+
+    def end(self) -> None:
+        """End the wait of now and those to come; from any thread."""
+        self.over = True
+        self._future.set_result(None)
+
+    def spin(self, executor: Executor) -> None:
+        """Run callbacks, for some seconds at most."""
+        self._future = Future()
+        if not self.over:  # looked at after the future is there to be found by `end`
+            executor.spin_until_future_complete(self._future, timeout_sec=_LONG)
+
+
+@contextmanager
+def _signals() -> Iterator[_Waiting]:
+    """
+    Yield waits that SIGINT and SIGTERM end.
+
+    Python runs a handler only between two waits of an executor, but the interpreter writes the
+    signal's number to a descriptor at once. The handlers stay: of a process that is on its way
+    out, a second signal, as `ros2 launch` and the terminal send, shall make no error.
+    """
+    waiting = _Waiting()
+    receiver, sender = socket.socketpair()
+    sender.setblocking(False)
+    signal.set_wakeup_fd(sender.fileno())
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda *_: None)
+
+    def watch() -> None:
+        with receiver:
+            while receiver.recv(1):  # nothing where the other end is closed
+                waiting.end()
+
+    Thread(target=watch, name='signals', daemon=True).start()
+    try:
+        yield waiting
+    finally:
+        signal.set_wakeup_fd(-1)
+        sender.close()
+
+
+def _run(make_node: Callable[[], ManagedNode], args: list[str] | None, waiting: _Waiting) -> int:
     node = None
     try:
         try:
@@ -40,9 +92,9 @@ def run(make_node: Callable[[], ManagedNode], args: list[str] | None = None) -> 
             return 1
         executor = make_executor()
         executor.add_node(node)
-        while rclpy.ok() and not stop.is_set():
+        while rclpy.ok() and not waiting.over:
             try:
-                spin(executor, _SHORT)
+                waiting.spin(executor)
             except Exception as error:
                 # rclpy's own callbacks raise as well, such as for a negative time on /clock. The
                 # watchdogs must go on, whatever one message did.
@@ -70,10 +122,8 @@ def spin(executor: Executor, seconds: float) -> None:
     """
     Run callbacks for a while.
 
-    In one endless spin EventsExecutor keeps a core busy on some builds, and Python handles a
-    signal only between two waits. The future is a new one each time, because each wait leaves a
-    callback on it. A wait loses some 40 bytes of memory; with `spin_once`, which loses none, a
-    node on Jazzy was seen not to hear its commands.
+    Each wait leaves a callback on its future with Jazzy's EventsExecutor, so the future is a new
+    one, and loses some 40 bytes of memory all the same. `spin_once` of Jazzy runs one callback.
     """
     executor.spin_until_future_complete(Future(), timeout_sec=seconds)
 
