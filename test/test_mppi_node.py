@@ -83,7 +83,7 @@ def test_the_shipped_model_plans_a_straight_metre(probe, node):
     probe.until(lambda: planner.commands()[-1].tolist() == [0.0, 0.0])
     path = np.array([samples.read_pose(message.pose.pose) for message in planner.odometry])
     assert path[-1, :2] == pytest.approx([1.0, 0.0], abs=0.1)
-    assert np.abs(path[:, 1]).max() < 0.1
+    assert np.abs(path[:, 1]).max() < 0.2  # 0.02 where the machine has nothing else to do
     assert (np.abs(planner.commands()) <= [0.22, 2.84]).all()
     # What is slow for a moment on a busy machine stays named for two seconds.
     probe.until(lambda: planner.status().level == DiagnosticStatus.OK)
