@@ -44,6 +44,21 @@ SECOND = 1_000_000_000  # [ns]
 _turns = itertools.count(os.getpid())
 
 
+def pytest_addoption(parser):
+    parser.addoption('--first-cases', action='store_true',
+                     help='run of each parametrized test the first case alone')
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption('--first-cases'):
+        return
+    first = {}
+    for item in items:
+        first.setdefault(item.nodeid.partition('[')[0], item)
+    config.hook.pytest_deselected(items=[item for item in items if item not in first.values()])
+    items[:] = first.values()
+
+
 class Probe:
     """A node beside the ones under test: it hears, sends and calls, and spins all of them."""
 
