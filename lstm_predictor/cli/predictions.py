@@ -54,8 +54,8 @@ def compare(predicted: dict[int, Array], window: Window, model: Artifact) -> Com
     if not len(anchors):
         return Compared(*(np.zeros((0, len(chosen), 3)) for _ in (*_PREDICTORS, 'later')))
     ends = anchors[:, None] + step_ns * (np.array(chosen, dtype=np.int64) + 1)
-    held = constant_velocity(window.rows(anchors), contract.horizon, 1.0 / contract.rate)
     examples = dataset.examples(window, anchors, contract.horizon)
+    held = constant_velocity(examples.windows, contract.horizon, 1.0 / contract.rate)
     alone, _ = model_poses(model, examples.windows, open_commands(
         len(examples), contract.horizon), examples.memory)
     starts = window.poses(anchors)[:, None]

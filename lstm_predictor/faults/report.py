@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
-import math
 from typing import Any
 
 from lstm_predictor.faults.measure import Measured
@@ -57,8 +56,7 @@ def numbers(results: list[Result]) -> list[dict[str, Any]]:
                  'until_safe_s': result.measured.until_safe,
                  'travelled_m': result.measured.travelled,
                  'largest_share': result.measured.largest,
-                 'recovered_after_s': result.measured.recovered_after
-                 if math.isfinite(result.measured.recovered_after) else None,
+                 'recovered_after_s': result.measured.recovered_after,
                  'largest_jump_share': result.measured.largest_jump})} for result in results]
 
 
