@@ -16,7 +16,9 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
-_LONG = 5.0  # of one wait; a signal ends it at once [s]
+# A signal ends a wait at once. In an endless one EventsExecutor keeps a core busy on some builds,
+# and each loses some 40 bytes of memory.
+_LONG = 5.0  # [s]
 
 
 def run(make_node: Callable[[], ManagedNode], args: list[str] | None = None) -> int:
@@ -47,7 +49,7 @@ class _Waiting:
         """Run callbacks, for some seconds at most."""
         self._future = Future()
         if not self.over:  # looked at after the future is there to be found by `end`
-            executor.spin_until_future_complete(self._future, timeout_sec=_LONG)
+            spin(executor, _LONG, self._future)
 
 
 @contextmanager
@@ -118,14 +120,14 @@ def make_executor() -> Executor:
     return EventsExecutor()
 
 
-def spin(executor: Executor, seconds: float) -> None:
+def spin(executor: Executor, seconds: float, future: Future | None = None) -> None:
     """
-    Run callbacks for a while.
+    Run callbacks for a while, or until the future is done.
 
-    Each wait leaves a callback on its future with Jazzy's EventsExecutor, so the future is a new
-    one, and loses some 40 bytes of memory all the same. `spin_once` of Jazzy runs one callback.
+    The future must be a new one, because with Jazzy's EventsExecutor each wait leaves a callback
+    on it. `spin_once` of Jazzy runs one callback.
     """
-    executor.spin_until_future_complete(Future(), timeout_sec=seconds)
+    executor.spin_until_future_complete(future or Future(), timeout_sec=seconds)
 
 
 def _start(node: ManagedNode) -> bool:
