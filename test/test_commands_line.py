@@ -147,7 +147,8 @@ def test_replay_of_a_real_robot(domain, launch, tmp_path):
 
 
 @pytest.mark.parametrize('number, moment', [
-    (signal.SIGINT, 'start'), (signal.SIGTERM, 'middle'), (signal.SIGKILL, 'middle')])
+    (signal.SIGINT, 'start'), (signal.SIGINT, 'middle'), (signal.SIGTERM, 'middle'),
+    (signal.SIGKILL, 'middle')])
 def test_interrupted_replay_leaves_no_process(
         domain, launch, bag, model_path, tmp_path, number, moment):
     process = launch('lstm_predictor.cli.replay', bag, '--model', model_path,
