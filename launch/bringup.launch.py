@@ -1,14 +1,14 @@
 """
 Start the predictor and the replanner, and on request the command guard.
 
-What differs between robots comes from a profile, ``robot:=turtlebot3_burger``; a file of your own,
-``params_file:=FILE``, overrides it.
+The profile of the robot, ``robot:=turtlebot3_burger``, has its limits and topics; a file of your
+own, ``params_file:=FILE``, overrides it.
 
 In a Nav2 chain the replanner stands between the velocity smoother and the collision monitor, see
-``nav2.launch.py``. Its output ``cmd_vel`` is what the robot gets and the predictor hears.
+``nav2.launch.py``. The robot and the predictor subscribe to its output ``cmd_vel``.
 
-Where no monitor watches the last command, ``command_guard:=true`` puts a process between the
-replanner and the robot that stops it when commands cease. It must be the only one that commands.
+Without a collision monitor, ``command_guard:=true`` puts a process between the replanner and the
+robot that stops the robot when commands cease. No other node may then command the robot.
 """
 
 from launch import LaunchDescription
@@ -16,7 +16,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
-from lstm_predictor.launching import (
+from lstm_predictor.launch_utils import (
     boolean, BOOLEANS, given, guard_argument, is_true, layers, profile_of, robot_argument, topic)
 
 
@@ -37,7 +37,7 @@ def nodes(context):
     model = {}
     if given(context, 'model_path'):
         model['model_path'] = ParameterValue(LaunchConfiguration('model_path'), value_type=str)
-    hears = [
+    subscribed = [
         ('odom', topic(context, 'odom_topic')),
         # as Nav2 has it: several robots share no transforms
         ('/tf', 'tf'),
@@ -64,7 +64,7 @@ def nodes(context):
             name='predictor',
             parameters=[*parameters('predictor'), {**overrides, **model}],
             remappings=[
-                *hears,
+                *subscribed,
                 ('imu', topic(context, 'imu_topic')),
                 ('cmd_vel', topic(context, 'cmd_vel_topic')),
             ],
@@ -73,9 +73,11 @@ def nodes(context):
         Node(
             executable='replanner',
             name='replanner',
-            parameters=[*parameters('replanner'), overrides],
+            # the final command to the robot: the replanner learns from no other
+            parameters=[*parameters('replanner'), {
+                **overrides, 'robot_command_topic': topic(context, 'cmd_vel_topic')}],
             remappings=[
-                *hears,
+                *subscribed,
                 ('cmd_vel_in', LaunchConfiguration('cmd_vel_in_topic')),
                 ('cmd_vel', replanned),
             ],
@@ -101,33 +103,33 @@ def generate_launch_description():
             description='Take the time from /clock instead of the system clock'),
         DeclareLaunchArgument(
             'model_path', default_value='',
-            description='TorchScript model file of the predictor. Empty: the one that params_file '
-                        'names, else that of the robot'),
+            description='TorchScript model file of the predictor. Empty: that of params_file, '
+                        'otherwise that of the robot'),
         DeclareLaunchArgument(
             'autostart', default_value='true', choices=BOOLEANS,
-            description='Configure and activate the nodes at once; '
-                        'false leaves that to a lifecycle manager'),
+            description='Configure and activate the nodes on start-up; '
+                        'false: a lifecycle manager does'),
         guard_argument('false', ''),
         DeclareLaunchArgument(
             'log_level', default_value='info',
             choices=['debug', 'info', 'warn', 'error', 'fatal'],
-            description='Least severity that is logged'),
+            description='Lowest severity that is logged'),
         DeclareLaunchArgument(
             'odom_topic', default_value='',
-            description='nav_msgs/Odometry of the robot. Empty: as its profile has it'),
+            description='nav_msgs/Odometry of the robot. Empty: as in its profile'),
         DeclareLaunchArgument(
             'imu_topic', default_value='',
-            description='sensor_msgs/Imu of the robot. Empty: as its profile has it'),
+            description='sensor_msgs/Imu of the robot. Empty: as in its profile'),
         DeclareLaunchArgument(
             'cmd_vel_topic', default_value='',
-            description='Velocity command as the robot gets it, heard by the predictor. '
-                        'Empty: as its profile has it'),
+            description='Velocity command to the robot, which the predictor subscribes to. '
+                        'Empty: as in its profile'),
         DeclareLaunchArgument(
             'cmd_vel_in_topic', default_value='cmd_vel_in',
             description='Velocity command into the replanner, from a controller or a joystick'),
         DeclareLaunchArgument(
             'cmd_vel_out_topic', default_value='',
             description='Velocity command out of the replanner, or of the guard behind it. '
-                        'Empty: what the robot obeys, as its profile has it'),
+                        'Empty: the topic of the robot, as in its profile'),
         OpaqueFunction(function=nodes),
     ])

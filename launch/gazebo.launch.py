@@ -2,12 +2,12 @@
 Start turtlebot3_gazebo's robot in a world where it slips, with predictor, replanner and guard.
 
 Gazebo Harmonic or newer. The world has patches without grip, the wheels slip (WheelSlip) and
-``ground_truth`` says where the robot is (OdometryPublisher); topics, frames and rates are those
+``ground_truth`` is its true pose (OdometryPublisher); topics, frames and rates are those
 of the MuJoCo robot of ``simulation.launch.py``. Drive it by publishing ``cmd_vel_in``.
 
-Of Gazebo's systems none delays a command (TriggeredPublisher's ``delay_ms`` is for messages that
-are fixed beforehand), so that the dead time, ``command_delay``, is made by a node before the
-bridge. Commands in steps of 0.01 only the MuJoCo robot has.
+No system of Gazebo delays a command (TriggeredPublisher's ``delay_ms`` is for fixed messages). A
+node before the bridge therefore makes the input delay, ``command_delay``. The truncation of
+commands to steps of 0.01 is simulated by the MuJoCo robot only.
 """
 
 import math
@@ -19,12 +19,12 @@ from launch.actions import (
     Shutdown)
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
-from lstm_predictor.gazebo import slippery
-from lstm_predictor.launching import (
-    boolean, BOOLEANS, given, guard_argument, include, is_true, model_argument, number,
-    profile_of, robot_argument, share_of, topic, turtlebot3_model, written)
+from lstm_predictor.gazebo.robot_model import slippery
+from lstm_predictor.launch_utils import (
+    boolean, BOOLEANS, given, guard_argument, include, is_true, model_argument, number, profile_of,
+    robot_argument, share_of, topic, turtlebot3_model, written)
 
-DELAYED = 'cmd_vel_delayed'  # what the robot obeys where it has a dead time
+DELAYED = 'cmd_vel_delayed'  # the command to a robot with an input delay
 
 
 def robot_file(context):
@@ -46,7 +46,7 @@ def check(context):
 
 
 def delay(context):
-    """Return the dead time of the robot [s]."""
+    """Return the input delay of the robot [s]."""
     seconds = number(context, 'command_delay') or 0.0
     if not 0.0 <= seconds < math.inf:
         raise RuntimeError(f'command_delay must be 0 or positive and finite [s], is {seconds}')
@@ -54,7 +54,7 @@ def delay(context):
 
 
 def link(context, common):
-    """Return what holds commands back on their way to the bridge."""
+    """Return the node that delays commands on their way to the bridge."""
     return Node(
         package='lstm_predictor',
         executable='slow_link',
@@ -110,7 +110,7 @@ def generate_launch_description():
         model_argument(),
         # these are declared before the bringup declares them, so that their defaults count
         robot_argument(['turtlebot3_', LaunchConfiguration('model')]),
-        guard_argument('true', '; the robot itself never stops'),
+        guard_argument('true', '; the robot does not stop by itself'),
         DeclareLaunchArgument(
             'use_sim_time', default_value='true', choices=BOOLEANS,
             description="Take the time from Gazebo's /clock"),
@@ -120,7 +120,7 @@ def generate_launch_description():
             description='SDF file of the world'),
         DeclareLaunchArgument(
             'command_delay', default_value='0.2',
-            description='Dead time of the robot that nobody tells the nodes [s]'),
+            description='Input delay of the robot [s]; the nodes are not given it'),
         DeclareLaunchArgument(
             'gui', default_value='true', choices=BOOLEANS,
             description="Show Gazebo's window; false needs no screen"),

@@ -6,17 +6,17 @@ Start Nav2 with the predictor and the replanner in its chain.
     controller -> cmd_vel_nav -> velocity_smoother -> cmd_vel_smoothed -> replanner
         -> cmd_vel_replanned -> collision_monitor -> cmd_vel
 
-The collision monitor has the last word. Humble's Nav2 starts none: there the command guard has it,
-and the velocity smoother is made to say ``cmd_vel_smoothed`` instead of ``cmd_vel``.
-Nav2's own parameters stay as they are but for ``config/nav2_overlay.yaml``; arguments of Nav2's
-launch file, such as ``map``, are passed on.
+The output of the collision monitor is final. Humble's Nav2 has none: the command guard takes
+its place, and the velocity smoother publishes ``cmd_vel_smoothed`` instead of ``cmd_vel``.
+Of Nav2's own parameters only those in ``config/nav2_overlay.yaml`` are changed; arguments of
+Nav2's launch file, such as ``map``, are passed on.
 """
 
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, GroupAction, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import SetRemap
-from lstm_predictor.launching import (
+from lstm_predictor.launch_utils import (
     BOOLEANS, distro, given, guard_argument, include, is_true, merged, read_yaml, share_of,
     written)
 import yaml
@@ -34,7 +34,7 @@ def parameters(context):
         return stock
     if 'collision_monitor' not in stock:
         raise RuntimeError(f'nav2_params_file "{file}" has no collision_monitor at its top, so '
-                           f'that it cannot be told to hear the replanner')
+                           f'that it cannot subscribe to the replanner')
     overlay = share_of('lstm_predictor') / 'config' / 'nav2_overlay.yaml'
     return merged(stock, read_yaml(str(overlay), 'overlay'))
 
@@ -69,11 +69,11 @@ def generate_launch_description():
     return LaunchDescription([
         DeclareLaunchArgument(
             'nav2', default_value='true', choices=BOOLEANS,
-            description='Start Nav2 as well; false where it runs already, with '
+            description='Start Nav2 too; false if it runs already, with '
                         'config/nav2_overlay.yaml in its parameters'),
         DeclareLaunchArgument(
             'nav2_launch_file', default_value='navigation_launch.py',
-            description='Launch file of nav2_bringup: navigation_launch.py where something else '
+            description='Launch file of nav2_bringup: navigation_launch.py if another node '
                         'localises the robot, or bringup_launch.py with map:=FILE'),
         DeclareLaunchArgument(
             'nav2_params_file', default_value='',
@@ -85,9 +85,9 @@ def generate_launch_description():
         DeclareLaunchArgument(
             'cmd_vel_out_topic', default_value='cmd_vel_replanned' if MONITORED else '',
             description='Velocity command out of the replanner, for the collision monitor. '
-                        'Empty, as in Humble, which starts no monitor: what the robot obeys'),
+                        'Empty, as in Humble, which has no monitor: the topic of the robot'),
         guard_argument('false' if MONITORED else 'true',
-                       '; not needed where a collision monitor has the last word'),
+                       '; not needed behind a collision monitor'),
         OpaqueFunction(function=check),
         include('lstm_predictor', 'bringup.launch.py'),
         OpaqueFunction(function=nav2),

@@ -1,15 +1,15 @@
 """
-Record what a model is trained on: odometry, IMU and commands, and the truth where there is one.
+Record the topics for training: odometry, IMU and commands, and the ground truth where published.
 
-``./dev train`` and ``./dev evaluate`` read the folder. Drive as the robot will be driven, with
-turns, stops and changes of speed; ten minutes are a good beginning. Ctrl-C ends it.
+``./dev train`` and ``./dev evaluate`` read the folder. Drive as in normal use, with turns, stops
+and changes of speed; start with ten minutes. Ctrl-C ends the recording.
 """
 
 from datetime import datetime
 
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, Shutdown
-from lstm_predictor.launching import (
+from lstm_predictor.launch_utils import (
     BOOLEANS, distro, given, is_true, profile_of, robot_argument, share_of)
 
 
@@ -47,15 +47,15 @@ def generate_launch_description():
             'namespace', default_value='', description='Namespace of the robot, such as robot1'),
         DeclareLaunchArgument(
             'output', default_value='',
-            description='Folder that is made for the recording. '
+            description='New folder for the recording. '
                         'Empty: recording_ and the time, in the current folder'),
         DeclareLaunchArgument(
             'storage', default_value='', choices=['', 'mcap', 'sqlite3'],
-            description='Kind of file. Empty: that of the ROS distribution, which is sqlite3 in '
+            description='File format. Empty: that of the ROS distribution, which is sqlite3 in '
                         'Humble and mcap later'),
         DeclareLaunchArgument(
             'topics', default_value='tf tf_static',
-            description='More topics, with spaces between them'),
+            description='Further topics, separated by spaces'),
         DeclareLaunchArgument(
             'use_sim_time', default_value='false', choices=BOOLEANS,
             description='Stamp with the time from /clock'),

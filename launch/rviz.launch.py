@@ -1,4 +1,4 @@
-"""Show the robot, where it has been and where it will be in RViz."""
+"""Start RViz with the robot, its past and its predicted path."""
 
 import os
 
@@ -6,7 +6,7 @@ from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
-from lstm_predictor.launching import boolean, BOOLEANS, given, share_of
+from lstm_predictor.launch_utils import boolean, BOOLEANS, given, share_of
 
 
 def rviz(context):

@@ -2,7 +2,7 @@
 Start a simulated TurtleBot3 Burger with the predictor and the replanner.
 
 ``robot:=turtlebot4`` gives it the limits, rates, frames and commands of another robot.
-The robot obeys the replanner; drive it by publishing ``cmd_vel_in``::
+The robot executes the output of the replanner; drive it by publishing ``cmd_vel_in``::
 
     ros2 topic pub -r 20 cmd_vel_in geometry_msgs/msg/Twist "{linear: {x: 0.15}}"
 """
@@ -11,7 +11,7 @@ from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
-from lstm_predictor.launching import (
+from lstm_predictor.launch_utils import (
     boolean, BOOLEANS, distro, include, layers, number, profile_of, robot_argument, topic)
 
 ROBOT = {
@@ -25,14 +25,14 @@ def numbers(context):
 
 
 def parameters(context):
-    """Return what the robot is told, those that count most last."""
+    """Return the parameters of the robot; later ones override earlier ones."""
     return [
         *layers(context, 'simulation.yaml', profile_of(context).sim_parameters(distro()),
                 'sim_params_file'),
         {
             **numbers(context),
             'autostart': boolean('autostart'),
-            # not use_sim_time: whoever makes the clock cannot wait for it
+            # not use_sim_time: the node that publishes the clock cannot wait for it
             'publish_clock': boolean('use_sim_time'),
         },
     ]
@@ -80,11 +80,11 @@ def generate_launch_description():
                         'Empty: the value in sim_params_file, else 1.0'),
         DeclareLaunchArgument(
             'command_delay', default_value='',
-            description='Dead time between cmd_vel and the motors [s]. '
+            description='Input delay between cmd_vel and the motors [s]. '
                         'Empty: the value in sim_params_file, else 0.0'),
         DeclareLaunchArgument(
             'slip_patch_share', default_value='',
-            description='Share of the floor that is slippery, 0 to 0.95. '
+            description='Fraction of the floor that is slippery, 0 to 0.95. '
                         'Empty: the value in sim_params_file, else 0.0'),
         DeclareLaunchArgument(
             'seed', default_value='',
@@ -94,7 +94,7 @@ def generate_launch_description():
         # declared before the bringup declares it, so that this default counts
         DeclareLaunchArgument(
             'use_sim_time', default_value='true', choices=BOOLEANS,
-            description='Let the simulation publish /clock, and the nodes take the time from it'),
+            description='The simulation publishes /clock, and the nodes use it'),
         include('lstm_predictor', 'bringup.launch.py'),
         OpaqueFunction(function=sim),
     ])

@@ -2,7 +2,7 @@
 Start the predictor, the replanner and the command guard for a TurtleBot3.
 
 The robot's own ``ros2 launch turtlebot3_bringup robot.launch.py`` runs already, or comes with
-``robot_bringup:=true``. Drive through the replanner, since nobody else may command the robot::
+``robot_bringup:=true``. Drive through the replanner; no other node may command the robot::
 
     ros2 run turtlebot3_teleop teleop_keyboard --ros-args -r cmd_vel:=cmd_vel_in
 """
@@ -12,7 +12,7 @@ import os
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
-from lstm_predictor.launching import (
+from lstm_predictor.launch_utils import (
     BOOLEANS, guard_argument, include, is_true, model_argument, robot_argument, share_of,
     turtlebot3_model)
 
@@ -28,7 +28,7 @@ def check(context):
 
 
 def robot(context):
-    """Return the robot's own launch file where it is asked for."""
+    """Return the robot's own launch file where requested."""
     if not is_true(context, 'robot_bringup'):
         return []
     return [
@@ -45,10 +45,10 @@ def generate_launch_description():
         model_argument(),
         # these are declared before the bringup declares them, so that their defaults count
         robot_argument(['turtlebot3_', LaunchConfiguration('model')]),
-        guard_argument('true', '; a TurtleBot3 itself never stops'),
+        guard_argument('true', '; a TurtleBot3 does not stop by itself'),
         DeclareLaunchArgument(
             'robot_bringup', default_value='false', choices=BOOLEANS,
-            description='Start turtlebot3_bringup as well, on the robot; it needs LDS_MODEL'),
+            description='Start turtlebot3_bringup too, on the robot; it needs LDS_MODEL'),
         DeclareLaunchArgument(
             'usb_port', default_value='/dev/ttyACM0',
             description='Port of the OpenCR board, for robot_bringup'),

@@ -1,4 +1,4 @@
-"""Where the files that come with the package lie, installed or not."""
+"""The folder of the package's models, launch files and parameters, installed or not."""
 
 from pathlib import Path
 

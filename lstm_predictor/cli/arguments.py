@@ -1,47 +1,64 @@
-"""What the command lines share: kinds of arguments, topics, the file with the numbers."""
+"""Arguments that several commands have, and the JSON file of their numbers."""
 
 import argparse
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 import json
 import math
 from pathlib import Path
+import sys
 from typing import Any
 
-from lstm_predictor import bags
-from lstm_predictor.bags import Topics
-from lstm_predictor.core.samples import Command, Imu, Odometry
+from lstm_predictor.common.readings import Command, Imu, Odometry
 from lstm_predictor.paths import default_model
-from lstm_predictor.profiles import load, Profile, ProfileError
+from lstm_predictor.recordings import rosbag_io
+from lstm_predictor.recordings.rosbag_io import Topics
+from lstm_predictor.recordings.storage import name_of
+from lstm_predictor.robot_profiles import load, Profile, ProfileError
 
 
 def add_topics(parser: argparse.ArgumentParser) -> None:
-    """Let the user say under which names a recording has what the predictor hears."""
+    """Add the options that name the predictor's input topics in a recording."""
     parser.add_argument('--robot', type=_robot, metavar='NAME',
                         help='take the topics of a profile in config/robots, or of such a file')
-    for item in fields(Topics):
+    for item in fields(Topics)[:3]:
         name = item.name.replace('_', '-')
         parser.add_argument(f'--{name}-topic', help=f'default: that of --robot or {item.default}')
 
 
 def topics_of(given: argparse.Namespace) -> Topics:
-    """Return the names that the user gave, or else those of the robot, or else the usual ones."""
+    """
+    Return the topics that the user gave, or else those of the robot, or else the defaults.
+
+    Those that the user gave must exist in the recording.
+    """
     robot = given.robot
-    usual = Topics() if robot is None else Topics(*(
-        f'/{name.lstrip("/")}'
-        for name in (robot.odom_topic, robot.imu_topic, robot.cmd_vel_topic)))
-    return Topics(given.odom_topic or usual.odom, given.imu_topic or usual.imu,
-                  given.cmd_vel_topic or usual.cmd_vel)
+    usual = Topics() if robot is None else Topics(*map(_absolute, (
+        robot.odom_topic, robot.imu_topic, robot.cmd_vel_topic)))
+    named = {name: _absolute(topic) for name in ('odom', 'imu', 'cmd_vel')
+             if (topic := getattr(given, f'{name}_topic'))}
+    return replace(usual, **named, named=frozenset(named))
+
+
+def _absolute(topic: str) -> str:
+    """Return a topic as recordings have it."""
+    return f'/{topic.lstrip("/")}'
+
+
+def print_findings(path: Path, findings: Iterable[str]) -> None:
+    """Print what was unusual in a recording, one line each."""
+    for text in findings:
+        print(f'{name_of(path)}: {text}', file=sys.stderr)
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """Let the user name another model file."""
+    """Add the option that names the model file."""
     parser.add_argument('--model', type=Path, default=Path(default_model()),
                         help='model file (default: models/turtlebot3.pt of the package)')
 
 
 def add_limits(parser: argparse.ArgumentParser) -> None:
-    """Let the user say how fast the robot of a recording may be."""
+    """Add the options for the limits of the robot in a recording."""
     parser.add_argument('--max-speed', type=positive,
                         help='of the robot [m/s] (default: the largest in the recording)')
     parser.add_argument('--max-yaw-rate', type=positive, help='of the robot [rad/s]; likewise')
@@ -49,8 +66,8 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
 
 def limits_of(given: argparse.Namespace, readings: Iterable[Odometry | Imu | Command]
               ) -> tuple[float, float]:
-    """Return the robot's largest speed [m/s] and yaw rate [rad/s]: the user's, or those seen."""
-    speed, yaw_rate = bags.limits_of(readings)
+    """Return the robot's limits [m/s], [rad/s]: the user's, or the largest in the recording."""
+    speed, yaw_rate = rosbag_io.limits_of(readings)
     return given.max_speed or speed, given.max_yaw_rate or yaw_rate
 
 
@@ -74,7 +91,7 @@ def write_json(file: Path, numbers: dict[str, Any]) -> None:
 
 
 def _finite(numbers: Any) -> Any:
-    """Return numbers as JSON knows them: None where there is none."""
+    """Return numbers as JSON has them, with null for those that are not finite."""
     if isinstance(numbers, dict):
         return {name: _finite(value) for name, value in numbers.items()}
     if isinstance(numbers, (list, tuple)):

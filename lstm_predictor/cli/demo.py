@@ -1,8 +1,8 @@
 """Drive a simulated TurtleBot3 with an unknown delay around a figure of eight, and show it all."""
 
 import argparse
+from collections import deque
 from dataclasses import dataclass
-import math
 from pathlib import Path
 import shutil
 import sys
@@ -10,24 +10,25 @@ import time
 
 from geometry_msgs.msg import PoseWithCovarianceStamped
 
-from lstm_predictor.bags import BagError, BagWriter
-from lstm_predictor.cli import demo_report
 from lstm_predictor.cli.arguments import not_negative, positive, write_json
-from lstm_predictor.cli.ending import ends_with_a_line
-from lstm_predictor.cli.processes import NodeDied, Nodes, own_domain
-from lstm_predictor.cli.session import session
-from lstm_predictor.core import samples
-from lstm_predictor.core.scoreboard import Scoreboard
-from lstm_predictor.nodes.commands import CommandPublisher
-from lstm_predictor.nodes.recorder import Recorder
-from lstm_predictor.sim.courses import figure_of_eight
-from lstm_predictor.sim.pursuit import PurePursuit
+from lstm_predictor.cli.errors import report_errors
+from lstm_predictor.common import metrics, readings
+from lstm_predictor.evaluation import demo_report
+from lstm_predictor.nodes.bag_recorder import Recorder
+from lstm_predictor.nodes.session import session
+from lstm_predictor.nodes.subprocesses import Nodes, own_domain
+from lstm_predictor.nodes.velocity_commands import CommandPublisher
+from lstm_predictor.recordings.rosbag_io import BagWriter
+from lstm_predictor.simulation.closed_paths import figure_of_eight
+from lstm_predictor.simulation.pure_pursuit import PurePursuit
 
 from nav_msgs.msg import Odometry
 
 import numpy as np
 
 from rclpy.node import Node
+
+from tqdm import tqdm
 
 _RECORDED = {
     '/odom': 'nav_msgs/msg/Odometry', '/imu': 'sensor_msgs/msg/Imu',
@@ -40,13 +41,15 @@ _RECORDED = {
 _PERIOD = 0.05  # of the path follower [s]
 _SPEED = 0.18  # [m/s]
 _LOOKAHEAD = 0.5  # [s], short, as a robot in a narrow place needs it
-_MOST_LATE = 0.1  # share of the predictions that may come after their time [-]
-_ROUND = 3.6  # length of the figure of eight [m]
+_MAX_LATE = 0.1  # fraction of the predictions that may come after their stamp [-]
+_LENGTH = 3.6  # of the figure of eight [m]
+_SHOWN = 200  # newest predicted poses over which the displayed error is taken
+_BAR = '  [{bar:30}] {n:4.0f} of {total:.0f} s{postfix}'
 
 
 @dataclass(frozen=True)
 class Run:
-    """What the path follower steers by and where its commands go."""
+    """The topics of the path follower: the pose that it steers by, and its commands."""
 
     steers_by: str
     commands: str
@@ -57,15 +60,17 @@ RUNS = {'without_replanner': Run('odom', 'cmd_vel'),
 
 
 class Driver:
-    """Follows the path and keeps the running error of the predictions."""
+    """Follows the path, and compares the predicted poses with the odometry at their stamps."""
 
     def __init__(self, node: Node, chain: Run) -> None:
-        """Steer and command by these topics."""
-        self.board = Scoreboard()
+        """Steer by one topic of `chain` and send the commands on the other."""
+        # Stamp [ns], x [m] and y [m].
+        self._predicted: deque[tuple[float, ...]] = deque(maxlen=_SHOWN)
+        self._driven: deque[tuple[float, ...]] = deque(maxlen=2 * _SHOWN)
         self._clock = node.get_clock()
-        self._heard = self._late = 0  # predicted poses, and those whose time had passed by then
-        self._pose: samples.Odometry | None = None
-        self._follower = PurePursuit(figure_of_eight(_ROUND), _SPEED, _LOOKAHEAD)
+        self._received = self._late = 0  # predicted poses, and those after their stamp
+        self._pose: readings.Odometry | None = None
+        self._follower = PurePursuit(figure_of_eight(_LENGTH), _SPEED, _LOOKAHEAD)
         self._publisher = CommandPublisher(node, chain.commands)
         node.create_subscription(Odometry, chain.steers_by, self._on_pose, 10)
         node.create_subscription(Odometry, 'odom', self._on_odometry, 10)
@@ -78,30 +83,43 @@ class Driver:
             self._publisher.publish(*self._follower.command(np.array(self._pose[1:4])))
 
     def stop(self) -> None:
-        """Ask for no motion."""
+        """Command zero velocity."""
         self._publisher.publish(0.0, 0.0)
 
-    def too_late(self) -> str:
-        """Return in words that the machine was too slow to predict anything, or nothing."""
-        if self._late <= _MOST_LATE * self._heard:
+    def position_error(self) -> str:
+        """Return the RMS error of the newest predictions as text, empty before the first."""
+        if not self._predicted or not self._driven:
             return ''
-        return f'this machine is too busy: {100.0 * self._late / self._heard:.0f} % of the ' \
+        stamps, *positions = np.array(self._predicted).T
+        times, *driven = np.array(self._driven).T
+        due = (stamps >= times[0]) & (stamps <= times[-1])
+        if not due.any():
+            return ''
+        errors = [predicted[due] - np.interp(stamps[due], times, values)
+                  for predicted, values in zip(positions, driven)]
+        return f'predicted poses are off by {1e3 * metrics.rms(np.hypot(*errors)):.1f} mm'
+
+    def too_late(self) -> str:
+        """Return a warning if the machine was too slow for its predictions, else nothing."""
+        if self._late <= _MAX_LATE * self._received:
+            return ''
+        return f'this machine is too busy: {100.0 * self._late / self._received:.0f} % of the ' \
                f'predicted poses came after their time, so the numbers of this run say nothing'
 
     def _on_pose(self, message: Odometry) -> None:
-        self._pose = samples.read_odometry(message)
+        self._pose = readings.read_odometry(message)
 
     def _on_odometry(self, message: Odometry) -> None:
-        self.board.observed(samples.read_odometry(message))
+        self._driven.append(readings.read_odometry(message)[:3])
 
     def _on_prediction(self, message: PoseWithCovarianceStamped) -> None:
-        self._heard += 1
-        self._late += samples.stamp_ns(message.header) < self._clock.now().nanoseconds
-        self.board.predicted(
-            samples.stamp_ns(message.header), np.array(samples.read_pose(message.pose.pose)))
+        stamp_ns = readings.stamp_ns(message.header)
+        self._received += 1
+        self._late += stamp_ns < self._clock.now().nanoseconds
+        self._predicted.append((stamp_ns, *readings.read_pose(message.pose.pose)[:2]))
 
 
-@ends_with_a_line(NodeDied, BagError, OSError)
+@report_errors()
 def main(args: list[str] | None = None) -> int:
     """Run the demo; return the exit code."""
     given = _arguments().parse_args(args)
@@ -110,7 +128,7 @@ def main(args: list[str] | None = None) -> int:
         shutil.rmtree(given.out / name, ignore_errors=True)
         run(name, chain, given)
     report = demo_report.make(
-        {name: given.out / name for name in RUNS}, figure_of_eight(_ROUND), given.out)
+        {name: given.out / name for name in RUNS}, figure_of_eight(_LENGTH), given.out)
     print(report.text)
     for file in (given.out / 'demo.json', given.json):
         if file is not None:
@@ -137,16 +155,16 @@ def run(name: str, chain: Run, given: argparse.Namespace) -> None:
                          nodes.check)
         began = time.monotonic()
         count = 0
-        try:
-            while time.monotonic() - began < given.seconds:
+        with tqdm(total=given.seconds, bar_format=_BAR, ascii=' #', file=sys.stdout) as bar:
+            while (passed := time.monotonic() - began) < given.seconds:
                 nodes.check()
                 driver.drive()
                 count += 1
                 if count % 10 == 0:
-                    _show(time.monotonic() - began, given.seconds, driver.board.position_rmse)
+                    bar.n = passed
+                    bar.set_postfix_str(driver.position_error())
                 driving.wait(began + count * _PERIOD - time.monotonic())
-        finally:
-            print()  # after the line that moves
+            bar.update(given.seconds - bar.n)
         driver.stop()
         late = driver.too_late()
         if late:
@@ -159,14 +177,6 @@ def _all_there(node: Node, chain: Run) -> bool:
         node.count_subscribers('/predicted_path') > 1
 
 
-def _show(passed: float, seconds: float, rmse: float) -> None:
-    done = int(30 * passed / seconds)
-    error = '' if math.isnan(rmse) else \
-        f', predicted poses are off by {1e3 * rmse:.1f} mm'
-    print(f'\r  [{"#" * done:<30}] {passed:4.0f} of {seconds:.0f} s{error:<54}', end='',
-          flush=True)
-
-
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='demo', description=__doc__)
     parser.add_argument('--seconds', type=positive, default=30.0,
@@ -175,7 +185,7 @@ def _arguments() -> argparse.ArgumentParser:
                         help='folder for results (default: %(default)s)')
     parser.add_argument('--json', type=Path, help='also write the numbers to this file')
     parser.add_argument('--command-delay', type=not_negative, default=0.25,
-                        help='that nobody tells the nodes [s] (default: %(default)g)')
+                        help='input delay, unknown to the nodes [s] (default: %(default)g)')
     parser.add_argument('--seed', type=int, default=0, help='of the simulated noise (default: 0)')
     return parser
 

@@ -4,34 +4,35 @@ import argparse
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
-import os
 from pathlib import Path
 import sys
 from typing import Any
 
-from lstm_predictor.bags import BagError, Recording
+from lstm_predictor.baselines import registry
 from lstm_predictor.cli.arguments import (
-    add_model, add_topics, positive_integer, topics_of, write_groups)
-from lstm_predictor.cli.ending import ends_with_a_line
-from lstm_predictor.cli.models import model_once
-from lstm_predictor.core import artifact
-from lstm_predictor.learning import metrics, recordings
-from lstm_predictor.learning.evaluate import evaluate, join, nothing, Outcome
-from lstm_predictor.learning.fleet import drive_job, FleetConfig, jobs
-from lstm_predictor.learning.parallel import each
-from lstm_predictor.learning.plots import evaluation_figures
+    add_model, add_topics, positive_integer, print_findings, topics_of, write_groups)
+from lstm_predictor.cli.errors import report_errors
+from lstm_predictor.common import metrics
+from lstm_predictor.evaluation.plots import evaluation_figures
+from lstm_predictor.evaluation.scores import evaluate, join, nothing, Outcome
+from lstm_predictor.model.model_file import load_once
+from lstm_predictor.recordings.rosbag_io import BagError
+from lstm_predictor.recordings.storage import name_of
+from lstm_predictor.training import recorded_tracks
+from lstm_predictor.training.parallel import each, processes
+from lstm_predictor.training.simulated_fleet import drive_job, FleetConfig, jobs
 
 _SEED = 20_000  # of a fleet that no training starts from
 
 
-@ends_with_a_line(BagError, artifact.ModelFileError, OSError)
+@report_errors()
 def main(args: list[str] | None = None) -> int:
     """Evaluate; return the exit code."""
     given = _arguments().parse_args(args)
     if not given.recordings and not given.fleet:
         print('error: name a recording, a folder of recordings or --fleet N', file=sys.stderr)
         return 2
-    artifact.load(given.model)
+    registry.check(load_once(given.model))
     outcomes = dict(_outcomes(given))
     groups = {name: outcome.group() for name, outcome in outcomes.items()}
     print(metrics.table(groups))
@@ -44,19 +45,17 @@ def main(args: list[str] | None = None) -> int:
 
 
 def _outcomes(given: argparse.Namespace) -> Iterator[tuple[str, Outcome]]:
-    """Yield what came out for each group."""
+    """Yield the outcome of each group."""
     if given.recordings:
-        folders = recordings.find(given.recordings)
+        folders = recorded_tracks.find(given.recordings)
         grouped: dict[str, list[Outcome]] = defaultdict(list)
         left_out = []
-        groups = recordings.groups_of(folders, given.by == 'recording')
-        for folder, group, (outcome, refused, reason) in zip(
+        groups = recorded_tracks.groups_of(folders, given.by == 'recording')
+        for folder, group, (outcome, findings, reason) in zip(
                 folders, groups, _each(_recorded, given, folders, 'bags')):
-            name = os.path.basename(os.path.abspath(folder))
-            for note in refused:
-                print(f'{name}: {note}', file=sys.stderr)
+            print_findings(folder, findings)
             if reason:
-                left_out.append(f'{name} has {reason}')
+                left_out.append(f'{name_of(folder)} has {reason}')
             else:
                 grouped[group] += [outcome]
         if not grouped and not given.fleet:
@@ -73,39 +72,36 @@ def _outcomes(given: argparse.Namespace) -> Iterator[tuple[str, Outcome]]:
 
 
 def _recorded(given: argparse.Namespace, folder: Path) -> tuple[Outcome, list[str], str]:
-    """Return what came out for one recording, what was refused, and why nothing came out."""
-    model = model_once(given.model)
-    topics = topics_of(given)
-    track, counts = recordings.read(folder, topics)
-    refused = [f'refused {count} messages on {reason}' for reason, count in counts.items()]
-    truth = None
-    if given.target == 'ground_truth':
-        with Recording(folder, topics) as recording:
-            try:
-                truth = recording.poses(given.ground_truth_topic)
-            except BagError:
-                return nothing(), refused, f'nothing on {given.ground_truth_topic}'
-    outcome = evaluate(model, track, given.commands == 'known', truth)
+    """Return the outcome of one recording, its findings, and why the outcome is empty."""
+    model = load_once(given.model)
+    truth_topic = given.ground_truth_topic if given.target == 'ground_truth' else ''
+    found = recorded_tracks.read(folder, topics_of(given), truth_topic)
+    if truth_topic and not any(found.truths):
+        return nothing(), found.findings, f'nothing on {truth_topic}'
+    parts = [evaluate(model, track, given.commands == 'known', truth if truth_topic else None)
+             for track, truth in zip(found.tracks, found.truths)]
     seconds = (model.contract.shortest + model.contract.horizon) / model.contract.rate
-    return outcome, refused, '' if len(outcome) else f'no {seconds:g} s of odometry without a gap'
+    outcome = join(parts) if any(map(len, parts)) else nothing()
+    return outcome, found.findings, \
+        '' if len(outcome) else f'no {seconds:g} s of odometry without a gap'
 
 
 def _simulated(given: argparse.Namespace, job: Any) -> tuple[Outcome, Outcome]:
-    """Return what came out for one robot with open and with known commands."""
+    """Return the outcomes of one robot with unknown and with known future commands."""
     track = drive_job(job)
-    model = model_once(given.model)
+    model = load_once(given.model)
     return evaluate(model, track, known=False), evaluate(model, track, known=True)
 
 
 def _each(work: Any, given: argparse.Namespace, items: list[Any], title: str) -> Iterator[Any]:
-    return each(partial(work, given), items, os.cpu_count() or 1, desc=title,
-                disable=None)  # where nobody sees it
+    return each(partial(work, given), items, processes(), desc=title,
+                disable=None)  # no bar where the output is no terminal
 
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='evaluate', description=__doc__)
     parser.add_argument('recordings', nargs='*', type=Path, metavar='BAG_OR_DIR',
-                        help='rosbag2 folder, or a folder with some below it')
+                        help='rosbag2 folder or storage file, or a folder with some below it')
     add_model(parser)
     parser.add_argument('--json', type=Path, help='file for the numbers of the table')
     parser.add_argument('--plots', type=Path, metavar='DIR', help='folder for pictures')

@@ -4,24 +4,26 @@ import argparse
 from pathlib import Path
 import sys
 
-from lstm_predictor.bags import BagError, folder_of, Recording
-from lstm_predictor.cli.arguments import add_limits, add_topics, limits_of, topics_of, write_json
-from lstm_predictor.cli.ending import ends_with_a_line
-from lstm_predictor.core.artifact import ModelFileError
-from lstm_predictor.extras import missing
+from lstm_predictor.cli.arguments import (
+    add_limits, add_topics, limits_of, print_findings, topics_of, write_json)
+from lstm_predictor.cli.errors import report_errors
+from lstm_predictor.evaluation.report.from_recording import has_predictions, recorded
+from lstm_predictor.evaluation.report.review import Review
+from lstm_predictor.optional_dependencies import missing
 from lstm_predictor.paths import default_model
-from lstm_predictor.view.recorded import has_predictions, recorded
-from lstm_predictor.view.review import Review
+from lstm_predictor.recordings.rosbag_io import BagError, Recording
+from lstm_predictor.recordings.storage import recording_of
+from lstm_predictor.training import recorded_tracks
 
 _FASTER = 1.5  # than any robot of its training, from where a model is the wrong one [-]
 
 
-@ends_with_a_line(BagError, ModelFileError, OSError)
+@report_errors()
 def main(args: list[str] | None = None) -> int:
     """Write the page; return the exit code."""
     given = _arguments().parse_args(args)
     try:
-        from lstm_predictor.view.page import page, sentence
+        from lstm_predictor.evaluation.report.page import page, sentence
         review = look(given)
     except ModuleNotFoundError as error:
         print(f'error: {missing(error, "the page")}', file=sys.stderr)
@@ -37,22 +39,25 @@ def main(args: list[str] | None = None) -> int:
 
 
 def look(given: argparse.Namespace) -> Review:
-    """Return what the nodes said, or what the predictor says now where they were not recorded."""
-    with Recording(folder_of(given.bag), topics_of(given)) as recording:
+    """Return the recorded predictions, or those of the predictor now where there are none."""
+    with Recording(recording_of(given.bag), topics_of(given)) as recording:
+        found = recorded_tracks.recorded(recording)
         if given.model is None and has_predictions(recording):
             review = recorded(recording)
         else:
-            from lstm_predictor.cli.models import model_once
-            from lstm_predictor.view.offline import offline
+            from lstm_predictor.evaluation.report.from_model import offline
+            from lstm_predictor.model.model_file import load_once
             file = given.model or Path(default_model())
-            model = model_once(file)
-            limits = limits_of(given, recording.readings())
+            model = load_once(file)
+            limits = limits_of(given, (
+                reading for track in found.tracks for reading in track.readings))
             print(f'predicting along {recording.duration:.0f} s of recording by '
                   f'{file.name}, which was trained for {model.contract.robots}', flush=True)
             if limits[0] > _FASTER * model.contract.max_speed > 0.0:
                 print(f'  this robot does {limits[0]:.2f} m/s, those did '
                       f'{model.contract.max_speed:.2f} m/s: name another --model')
             review = offline(recording, model, limits)
+        print_findings(recording.path, found.findings)
     if len(review.odometry.odometry) < 2:
         raise BagError(f'recording {given.bag} has no odometry that can be used')
     return review
@@ -60,7 +65,8 @@ def look(given: argparse.Namespace) -> Review:
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='view', description=__doc__)
-    parser.add_argument('bag', type=Path, metavar='BAG', help='rosbag2 folder')
+    parser.add_argument('bag', type=Path, metavar='BAG',
+                        help='rosbag2 folder, or a storage file')
     parser.add_argument('--out', type=Path, default=Path('out/view.html'),
                         help='the page (default: %(default)s)')
     parser.add_argument('--json', type=Path, help='also write the numbers to this file')

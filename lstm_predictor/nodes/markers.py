@@ -1,4 +1,4 @@
-"""Markers for RViz and Foxglove, made only while somebody looks."""
+"""Markers for RViz and Foxglove, made only while there is a subscriber."""
 
 from collections.abc import Callable
 
@@ -6,11 +6,11 @@ from builtin_interfaces.msg import Duration
 
 from geometry_msgs.msg import Point
 
-from lstm_predictor.core import se2
-from lstm_predictor.core.ellipse import ellipse
-from lstm_predictor.core.prediction import Prediction
-from lstm_predictor.nodes.managed import ManagedNode
-from lstm_predictor.nodes.messages import set_pose, time_message
+from lstm_predictor.common import se2
+from lstm_predictor.common.uncertainty import ellipse
+from lstm_predictor.nodes.conversions import set_pose, time_message
+from lstm_predictor.nodes.lifecycle_node import ManagedNode
+from lstm_predictor.prediction.trajectory import PredictedTrajectory
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 _STEPS = 5  # from one ellipse along the path to the next
 _AHEAD = 1.0  # how long an arrow follows its command [s]
-_LIFETIME = Duration(nanosec=500_000_000)  # what is no longer said disappears
+_LIFETIME = Duration(nanosec=500_000_000)  # what is no longer published disappears
 _LEAST = 0.001  # no marker is thinner [m]
 _REGION = ColorRGBA(r=0.17, g=0.5, b=0.72, a=0.25)
 _COLORS = {'asked': ColorRGBA(r=0.6, g=0.6, b=0.6, a=0.9),
@@ -28,19 +28,19 @@ _COLORS = {'asked': ColorRGBA(r=0.6, g=0.6, b=0.6, a=0.9),
 
 
 class Markers:
-    """A topic of markers that costs nothing while nobody hears it."""
+    """A topic of markers that costs nothing without a subscriber."""
 
     def __init__(self, node: ManagedNode, topic: str) -> None:
         """Open the topic."""
-        self._publisher = node.offer(MarkerArray, topic)
+        self._publisher = node.publish_on(MarkerArray, topic)
 
     def show(self, make: Callable[[], list[Marker]]) -> None:
-        """Make markers and publish them where somebody looks."""
+        """Make markers and publish them where there is a subscriber."""
         if self._publisher.get_subscription_count():
             self._publisher.publish(MarkerArray(markers=make()))
 
 
-def region_markers(prediction: Prediction, frame_id: str) -> list[Marker]:
+def region_markers(prediction: PredictedTrajectory, frame_id: str) -> list[Marker]:
     """Return flat discs along the path, each the 90 % ellipse of where the robot will be."""
     markers = []
     for index in range(_STEPS - 1, len(prediction.poses), _STEPS):

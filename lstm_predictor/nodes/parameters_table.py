@@ -9,10 +9,10 @@ import inspect
 import re
 from typing import Any
 
-from lstm_predictor.nodes import command_guard, predictor_node, replanner_node
+from lstm_predictor.nodes import command_guard_node, predictor_node, replanner_node
 
 _NODES: dict[str, Any] = {
-    'predictor': predictor_node, 'replanner': replanner_node, 'command_guard': command_guard}
+    'predictor': predictor_node, 'replanner': replanner_node, 'command_guard': command_guard_node}
 _COLUMNS = '| parameter | default | live | meaning |\n|---|---|---|---|\n'
 _HEAD = """# Parameters
 
@@ -20,6 +20,10 @@ Made by `python3 -m lstm_predictor.nodes.parameters_table > docs/parameters.md`.
 and yaw, as in Nav2. What is *live* can be set while driving; the rest is read when a node is
 configured. `config/bringup.yaml` has all of them with these values. Those of the simulated robot
 are in `config/simulation.yaml`, each with its unit; `slow_link` has `command_delay` [s] alone.
+
+A parameter that a node does not have is an error where a file has it in the section of that node
+(`replanner`, `/**/replanner`) or where it is on the command line, and a warning where it is in a
+section for nodes of any name (`/**`, `/robot1/*`).
 """
 
 

@@ -1,21 +1,22 @@
 """The sim node: a TurtleBot3 in MuJoCo with the topics, frames and rates of turtlebot3_gazebo."""
 
 from dataclasses import dataclass
-import math
 import time
 from typing import Any
 
 from geometry_msgs.msg import TransformStamped, Twist, TwistStamped
 
-from lstm_predictor.core import samples
+from lstm_predictor.common import readings
+from lstm_predictor.common.checks import (
+    require_not_negative, require_one_of, require_positive, require_text)
 from lstm_predictor.nodes import parameters
-from lstm_predictor.nodes.commands import BEST_EFFORT
-from lstm_predictor.nodes.lifecycle import run
-from lstm_predictor.nodes.managed import ManagedNode
-from lstm_predictor.nodes.messages import set_pose, time_message
-from lstm_predictor.sim.readings import ImuReading, JointReading
-from lstm_predictor.sim.robot import Robot, TippedOver
-from lstm_predictor.sim.robot_config import RobotConfig
+from lstm_predictor.nodes.conversions import set_pose, time_message
+from lstm_predictor.nodes.executor import run
+from lstm_predictor.nodes.lifecycle_node import ManagedNode
+from lstm_predictor.nodes.velocity_commands import BEST_EFFORT
+from lstm_predictor.simulation.robot import Robot, TippedOver
+from lstm_predictor.simulation.robot_config import RobotConfig
+from lstm_predictor.simulation.sensor_readings import ImuReading, JointReading
 
 from nav_msgs.msg import Odometry
 
@@ -32,9 +33,9 @@ _JOINTS = ['wheel_left_joint', 'wheel_right_joint']
 class SimNodeConfig:
     """What the node needs to know beside the robot itself."""
 
-    autostart: bool = True  # configure and activate without being asked
+    autostart: bool = True  # configure and activate on start-up
     seed: int = 0  # of noise and slippery patches
-    publish_clock: bool = False  # stamps count from zero and /clock says so
+    publish_clock: bool = False  # publish /clock; stamps then start at zero
     real_time_factor: float = 1.0  # simulated seconds per second
     cmd_vel_type: str = 'TwistStamped'  # or Twist, as the robot's own driver before Jazzy
     odom_frame: str = 'odom'  # of the odometry
@@ -43,21 +44,14 @@ class SimNodeConfig:
 
     def __post_init__(self) -> None:
         """Raise ValueError that names the field and its value."""
-        if self.seed < 0:
-            raise ValueError(f'seed must not be negative, is {self.seed}')
-        if not 0.0 < self.real_time_factor < math.inf:
-            raise ValueError(
-                f'real_time_factor must be positive and finite, is {self.real_time_factor}')
+        require_not_negative(self, 'seed')
+        require_positive(self, 'real_time_factor')
+        require_one_of(self, ('Twist', 'TwistStamped'), 'cmd_vel_type')
+        require_text(self, 'odom_frame', 'base_frame', 'imu_frame')
         if self.real_time_factor != 1.0 and not self.publish_clock:
             raise ValueError(
                 f'real_time_factor is {self.real_time_factor}: only with publish_clock can the '
                 f'other nodes follow (use_sim_time:=true of simulation.launch.py)')
-        if self.cmd_vel_type not in ('Twist', 'TwistStamped'):
-            raise ValueError(
-                f'cmd_vel_type must be Twist or TwistStamped, is {self.cmd_vel_type}')
-        for name in ('odom_frame', 'base_frame', 'imu_frame'):
-            if not getattr(self, name):
-                raise ValueError(f'{name} must not be empty')
 
 
 class SimNode(ManagedNode):
@@ -73,31 +67,31 @@ class SimNode(ManagedNode):
         self._config = parameters.read(self, SimNodeConfig)
         self._robot = Robot(parameters.read(self, RobotConfig), self._config.seed)
         self._readings = {
-            samples.Odometry: (self.offer(Odometry, 'odom'), odometry_message),
-            ImuReading: (self.offer(Imu, 'imu', 50), imu_message),
-            JointReading: (self.offer(JointState, 'joint_states'), joint_message)}
-        self._truth = self.offer(Odometry, 'ground_truth')
-        self._clock = self.offer(ClockMessage, '/clock') if self._config.publish_clock else None
+            readings.Odometry: (self.publish_on(Odometry, 'odom'), odometry_message),
+            ImuReading: (self.publish_on(Imu, 'imu', 50), imu_message),
+            JointReading: (self.publish_on(JointState, 'joint_states'), joint_message)}
+        self._truth = self.publish_on(Odometry, 'ground_truth')
+        self._clock_topic = \
+            self.publish_on(ClockMessage, '/clock') if self._config.publish_clock else None
         self._transforms = _transform_publisher(self)
         command = Twist if self._config.cmd_vel_type == 'Twist' else TwistStamped
-        self.hear(command, 'cmd_vel', self._on_command, BEST_EFFORT)
-        self.every(_TICK, self._tick)
+        self.subscribe(command, 'cmd_vel', self._on_command, BEST_EFFORT)
+        self.add_timer(_TICK, self._tick)
 
     def start(self) -> None:
         """Put the robot at the origin and start the clock."""
         self._robot.reset()
-        # A stamp of zero means that nobody set it, so simulated time starts after it.
+        # A stamp of zero means that it was not set, so simulated time starts after it.
         self._origin_ns = 1_000_000_000 if self._config.publish_clock else time.time_ns()
         self._started = time.monotonic()
 
     def _on_command(self, message: Any) -> None:
         try:
-            command = samples.read_command(message, receive_ns=1)
-        except samples.BadMessage as error:
-            self.get_logger().warning(f'cmd_vel refused: {error}', throttle_duration_sec=1.0)
+            command = readings.read_command(message, receive_ns=1)
+        except readings.InvalidMessage as error:
+            self.get_logger().warning(f'cmd_vel rejected: {error}', throttle_duration_sec=1.0)
             return
-        if self.active:
-            self._robot.command(command.speed, command.yaw_rate)
+        self._robot.command(command.speed, command.yaw_rate)
 
     def _tick(self) -> None:
         if not self.active:
@@ -110,18 +104,18 @@ class SimNode(ManagedNode):
             passed -= behind - _MOST_BEHIND
         until_ns = max(self._robot.time_ns, round(1e9 * passed * factor))
         try:
-            readings = self._robot.advance(until_ns)
+            measured = self._robot.advance(until_ns)
         except TippedOver as error:
             self.get_logger().error(f'{error}; it starts again at the origin')
             self.start()
             return
-        if self._clock is not None:
-            self._clock.publish(ClockMessage(clock=time_message(self._origin_ns + until_ns)))
+        if self._clock_topic is not None:
+            self._clock_topic.publish(ClockMessage(clock=time_message(self._origin_ns + until_ns)))
         odometry = None
-        for reading in readings:
+        for reading in measured:
             publisher, convert = self._readings[type(reading)]
             message = convert(reading, self._origin_ns)
-            if isinstance(reading, samples.Odometry):
+            if isinstance(reading, readings.Odometry):
                 message.header.frame_id = self._config.odom_frame
                 message.child_frame_id = self._config.base_frame
                 odometry = message
@@ -146,8 +140,8 @@ class SimNode(ManagedNode):
             self._transforms.publish(_transforms_message(odometry))
 
 
-def odometry_message(reading: samples.Odometry, origin_ns: int) -> Odometry:
-    """Return the odometry as the robot's driver sends it; covariances of zero say unknown."""
+def odometry_message(reading: readings.Odometry, origin_ns: int) -> Odometry:
+    """Return the odometry as the robot's driver publishes it; covariances of zero mean unknown."""
     message = Odometry()
     message.header.stamp = time_message(origin_ns + reading.stamp_ns)
     set_pose(message.pose.pose, reading.x, reading.y, reading.yaw)
@@ -182,7 +176,7 @@ def _transform_publisher(node: ManagedNode) -> Any:
         from tf2_msgs.msg import TFMessage
     except ImportError:
         return None
-    return node.offer(TFMessage, '/tf', 100)
+    return node.publish_on(TFMessage, '/tf', 100)
 
 
 def _transforms_message(odometry: Odometry) -> Any:

@@ -1,0 +1,84 @@
+"""Training examples as memory-mapped .npy files: more of them than fit into memory."""
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import asdict, fields
+import hashlib
+import json
+from pathlib import Path
+import shutil
+import tempfile
+from typing import Any, BinaryIO
+
+import lstm_predictor
+from lstm_predictor.model.window import WindowConfig
+from lstm_predictor.training.dataset import empty, Examples
+
+import numpy as np
+from numpy.typing import NDArray
+
+# The code that the numbers of an example depend on, beside the configuration.
+_SOURCES = ('common/*.py', 'sensor_checks/*.py', 'recordings/*.py', 'simulation/*',
+            'model/window.py', 'model/grid_pacing.py', 'model/linear_prior.py',
+            'model/response_bank.py', 'model/model_state.py',
+            'training/dataset.py', 'training/disturbances.py', 'training/parallel.py',
+            'training/recorded_tracks.py',
+            'training/simulated_fleet.py', 'training/track.py')
+_NAMES = tuple(item.name for item in fields(Examples))
+
+
+def key(what: Any) -> str:
+    """Return the name of the examples of a configuration, which changes with their code."""
+    digest = hashlib.sha256(json.dumps(what, sort_keys=True, default=asdict).encode())
+    root = Path(lstm_predictor.__file__).parent
+    for pattern in _SOURCES:
+        for path in sorted(root.glob(pattern)):
+            if path.is_file():
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def write(folder: Path, parts: Iterable[Examples], config: WindowConfig, horizon: int) -> None:
+    """Write examples part by part; the folder appears once all of them are written."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f'{folder.name}.', dir=folder.parent))
+    none = empty(config.length, horizon)
+    count = 0
+    try:
+        with ExitStack() as opened:
+            files = {name: opened.enter_context(open(_file(partial, name), 'wb'))
+                     for name in _NAMES}
+            for name, file in files.items():
+                _write_header(file, getattr(none, name), 0)
+            for part in parts:
+                for name, file in files.items():
+                    file.write(np.ascontiguousarray(getattr(part, name)).tobytes())
+                count += len(part)
+            for name, file in files.items():
+                file.seek(0)
+                _write_header(file, getattr(none, name), count)
+        if folder.exists():
+            shutil.rmtree(folder)
+        partial.rename(folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def read(folder: Path) -> Examples | None:
+    """Return the examples in a folder, mapped and not loaded, or None where there are none."""
+    try:
+        return Examples(*(np.load(_file(folder, name), mmap_mode='r') for name in _NAMES))
+    except FileNotFoundError:
+        return None
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / f'{name}.npy'
+
+
+def _write_header(file: BinaryIO, like: NDArray[Any], count: int) -> None:
+    """Write the .npy header of `count` rows; NumPy leaves room in it for any count."""
+    np.lib.format.write_array_header_1_0(file, {
+        'descr': np.lib.format.dtype_to_descr(like.dtype), 'fortran_order': False,
+        'shape': (count, *like.shape[1:])})
