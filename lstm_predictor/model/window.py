@@ -142,15 +142,20 @@ class Window:
         valid = (times - step_ns >= self._unbroken_since(anchors_ns)[..., None])[..., None]
         with_first = np.concatenate([times[..., :1] - step_ns, times], axis=-1)
         odometry = self._odometry_at(with_first)  # (n, W + 1, 5)
-        moved = se2.between(odometry[..., :-1, :3], odometry[..., 1:, :3])
-        rows = np.concatenate([
-            odometry[..., 1:, 3:],
-            se2.log(moved) * (1e9 / step_ns),
-            self._imu_at(times),
-            self.commands_at(times),
-            np.ones((*times.shape, 1)),
-        ], axis=-1)
+        rows = self._rows(times, odometry[..., :-1, :], odometry[..., 1:, :])
         return np.where(valid, rows, 0.0)
+
+    def rows_at(self, times_ns: Times) -> Array:
+        """Return the rows at stamps [ns] (T,) that odometry covers, also a step before: (T, F)."""
+        before = self._odometry_at(times_ns - self.config.step_ns)
+        return self._rows(times_ns, before, self._odometry_at(times_ns))
+
+    def _rows(self, times_ns: Times, before: Array, odometry: Array) -> Array:
+        """Return rows (..., F) from the odometry a step before and at their stamps (..., 5)."""
+        moved = se2.log(se2.between(before[..., :3], odometry[..., :3]))
+        return np.concatenate([
+            odometry[..., 3:], moved * (1e9 / self.config.step_ns), self._imu_at(times_ns),
+            self.commands_at(times_ns), np.ones((*times_ns.shape, 1))], axis=-1)
 
     def _unbroken_since(self, anchors_ns: Times) -> Times:
         """Return for each anchor (n,) the stamp [ns] after the last gap before it."""
