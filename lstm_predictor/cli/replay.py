@@ -75,7 +75,7 @@ def replay(bag: Path, given: argparse.Namespace, model: model_file.LoadedModel) 
     scored = len(compared.later)
     if not scored:
         raise NodeDied('the predictor node published nothing that can be scored')
-    print(f'  {scored} predictions scored, of about {max(possible, scored)} possible ones')
+    print(f'  {scored} predictions scored, of about {possible} possible ones')
     if scored < _LEAST_SHARE * possible:
         print('  the node did not keep up: a lower --rate, or a machine with less to do, scores '
               'more')

@@ -56,8 +56,8 @@ class Injection:
 
     end: Callable[[], object] = lambda: None
     problem: Callable[[], str] = str  # any further problem, as text
-    # A problem of the motion from a time [s] on, after the end, as text.
-    released: Callable[[float], str] = lambda since: ''
+    # A problem of the motion from a time [s] on, after the end, as text; only of an override.
+    released: Callable[[float], str] | None = None
     plan_is_off: bool = False  # the robot must not continue along its path
 
 

@@ -29,9 +29,10 @@ Also checked: no step of the command away from zero is larger than the accelerat
 two received commands, plus 0.1 s for irregular reception. Each number is the worst of the runs.
 
 Overrides last 5 s. They happen behind the guard, on a topic that the nodes can subscribe to ("on
-a topic"), or invisibly as in a driver ("unseen"). On average, from 0.5 s after the release, the
-robot may be at most 3 % faster than requested, and its yaw rate at most 0.03 rad/s off (with
-`mppi`, by as much more as its commands vary before the override).
+a topic"), or invisibly as in a driver ("unseen"). The request stays the same until 1.5 s after the
+release. From 0.5 s after it until then, the robot may be at most 3 % faster than requested on
+average, and its yaw rate at most 0.03 rad/s off (with `mppi`, by as much more as its commands vary
+before the override).
 
 | Fault | Safe after [s] | Travelled [m] | Largest [%] | Recovered [s] | Reported | Passed |
 |---|---:|---:|---:|---:|---|---:|

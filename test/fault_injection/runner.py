@@ -14,6 +14,7 @@ Array = NDArray[np.float64]
 
 _PATIENCE = 40.0  # until a robot drives at all [s]
 _RELEASE = 0.5  # after which the robot moves as requested [s]
+_AS_REQUESTED = 1.5  # until when after a release the request stays as it is [s]
 _RECOVERY = 2.0  # that it may take [s]
 _REPORT = 1.3  # after the end, within which the diagnostics must report the fault [s]
 _BOUNDS = Bounds(LIMITS['max_velocity'][0], LIMITS['max_velocity'][2],
@@ -30,10 +31,14 @@ def run(testbed: Testbed, fault: Fault) -> Result:
     begin = time.monotonic()
     injection = fault.inject(testbed)
     testbed.wait(max(0.0, begin + fault.seconds - time.monotonic()))
-    problem = injection.problem()
+    problems = [injection.problem()]
     injection.end()
-    testbed.command = BEFORE
     end = time.monotonic()
+    if injection.released is not None:
+        # Another request would add the robot's own transient to what the override has left.
+        testbed.wait(_AS_REQUESTED)
+        problems.append(injection.released(end + _RELEASE))
+    testbed.command = BEFORE
     testbed.follow_on()
     # Longer only where it is slow to recover.
     testbed.wait(max(0.0, end + _REPORT - time.monotonic()))
@@ -46,7 +51,7 @@ def run(testbed: Testbed, fault: Fault) -> Result:
         allowed = allowed[(allowed[:, 0] < begin) | (allowed[:, 0] > end)]
     measured = measure(testbed.observations, _BOUNDS, begin, end, last, allowed)
     reported = ''
-    problems = [problem for problem in (problem, injection.released(end + _RELEASE)) if problem]
+    problems = [problem for problem in problems if problem]
     if fault.reports is not None:
         found = testbed.observations.first(*fault.reports, begin, end + _REPORT)
         reported = f'{found.name}: {found.message}' if found else ''
