@@ -63,10 +63,10 @@ class LoadedModel:
         """
         with torch.inference_mode():
             if memory is None:
-                poses, factors = self._module(_tensor(window), _tensor(commands))
+                poses, factors = self._module(self._window(window), _tensor(commands))
             else:
                 poses, factors = self._module.informed(
-                    _tensor(window), _tensor(commands), _tensor(memory))
+                    self._window(window), _tensor(commands), _tensor(memory))
         return poses.double().numpy(), factors.double().numpy()
 
     def initial_state(self) -> ModelState:
@@ -77,7 +77,7 @@ class LoadedModel:
         """Return the memory with the newest `rows` of a robot's window (1, W, F) added."""
         with torch.inference_mode():
             learned = self._module.learn(
-                _tensor(window), torch.tensor([rows]), _tensor(memory))
+                self._window(window), torch.tensor([rows]), _tensor(memory))
         return np.asarray(learned.numpy())
 
     def step(self, state: ModelState, window: ArrayLike, rows: int) -> StepOutput:
@@ -93,7 +93,7 @@ class LoadedModel:
             return StepOutput(poses[0], factors[0], self.timing(window, kept), kept)
         with torch.inference_mode():
             poses, factors, timing, kept = self._module.advance(
-                _tensor(window), torch.tensor([rows]), _tensor(state))
+                self._window(window), torch.tensor([rows]), _tensor(state))
         delay, speed, yaw_rate = timing[0].tolist()
         return StepOutput(poses[0].double().numpy(), factors[0].double().numpy(),
                           (delay, speed, yaw_rate), np.asarray(kept.numpy()))
@@ -102,8 +102,12 @@ class LoadedModel:
         """Return a robot's input delay, lag of the speed and lag of the yaw rate [s]."""
         with torch.inference_mode():
             delay, speed, yaw_rate = self._module.timing(
-                _tensor(window), _tensor(memory))[0].tolist()
+                self._window(window), _tensor(memory))[0].tolist()
         return delay, speed, yaw_rate
+
+    def _window(self, window: ArrayLike) -> torch.Tensor:
+        """Return the features of a window that this model reads, which are the first ones."""
+        return _tensor(window)[..., :len(self.contract.features)]
 
     def warm_up(self) -> None:
         """

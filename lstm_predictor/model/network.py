@@ -13,7 +13,7 @@ Every window is divided by its own largest speeds, so that one set of weights se
 
 from lstm_predictor.model.linear_prior import Arx, hold_last_known
 from lstm_predictor.model.response_bank import ResponseBank, ResponseEstimate
-from lstm_predictor.model.window import FEATURE, FEATURES, SLOWEST, VELOCITIES
+from lstm_predictor.model.window import FEATURE, SLOWEST, VELOCITIES
 
 import torch
 from torch import nn, Tensor
@@ -28,6 +28,7 @@ _SPEEDS, _YAW_RATES = ([pair[axis] for pair in VELOCITIES] for axis in range(2))
 _COMMANDS = [FEATURE[name] for name in ('command_speed', 'command_yaw_rate')]
 _CHOLESKY = 6  # numbers in a lower triangle of 3 x 3
 _PLAN = 17  # numbers that the decoder reads per step
+_READ = 13  # first features of a row, which the encoder reads
 _BACK = (1, 10, 20)  # steps ahead for which the prior is tried out inside the window
 
 
@@ -57,11 +58,13 @@ class MotionModel(nn.Module):
         self.prior = Arx(horizon=horizon) if prior is None else prior
         self.response = ResponseBank(step)
         self.encoder = CELLS[cell](
-            fold * (len(FEATURES) + 2 * len(_BACK) + 2), hidden, batch_first=True)
+            fold * (_READ + 2 * len(_BACK) + 2), hidden, batch_first=True)
         self.decoder = CELLS[cell](_PLAN, hidden, batch_first=True)
         self.head = nn.Linear(hidden, 4 + _CHOLESKY)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
+        self.read = _READ
+        self.valid = FEATURE['odometry_valid']
         self.register_buffer('slowest', torch.tensor(slowest))
         self.register_buffer('linear', torch.tensor(_LINEAR))
         self.register_buffer('angular', torch.tensor(_ANGULAR))
@@ -159,11 +162,12 @@ class MotionModel(nn.Module):
 
     def folded(self, window: Tensor, scale: Tensor, found: ResponseEstimate) -> Tensor:
         """Return the scaled window with `fold` rows in one: (B, W / fold, fold F)."""
-        unit = torch.ones_like(window)
+        read = window[:, :, :self.read]
+        unit = torch.ones_like(read)
         unit[:, :, self.linear] = scale[:, 0].reshape(-1, 1, 1)
         unit[:, :, self.angular] = scale[:, 1].reshape(-1, 1, 1)
         missed = self.missed(window) / scale.repeat_interleave(len(self.back), 1).unsqueeze(1)
-        rows = torch.cat([window / unit, missed, found.missed], dim=2)
+        rows = torch.cat([read / unit, missed, found.missed], dim=2)
         return rows.reshape(rows.shape[0], -1, self.fold * rows.shape[2])
 
     def missed(self, window: Tensor) -> Tensor:
@@ -173,7 +177,7 @@ class MotionModel(nn.Module):
         (B, W, 6): forward for each of the steps, then turn; 0 where the prior had too few rows.
         """
         start = self.prior.rows - 1
-        valid = window[:, :, -1]
+        valid = window[:, :, self.valid]
         result = []
         for axis in range(2):
             predicted = self.prior.along(window, axis, self.back)  # (B, A, W - rows + 1)

@@ -35,6 +35,9 @@ FEATURES: tuple[tuple[str, str], ...] = (
     ('command_age', 's'),
     ('command_valid', '1'),
     ('odometry_valid', '1'),  # 0 in rows from before the odometry began: all of such a row is 0
+    ('side_speed', 'm/s'),
+    ('command_side_speed', 'm/s'),
+    ('measured', '1'),  # 1 in rows at the stamp of an odometry message, 0 between messages
 )
 FEATURE = {name: index for index, (name, _) in enumerate(FEATURES)}
 
@@ -46,6 +49,7 @@ SLOWEST = (0.05, 0.2)  # [m/s], [rad/s] below which there is only noise
 
 # No wheeled robot turns like this; TurtleBot3's driver says so for one message when its yaw wraps.
 _IMPLAUSIBLE_YAW_RATE = 20.0  # [rad/s]
+_NEAR = 0.1  # distance to the stamp of a message that is none [steps]
 _IMU_HOLD_STEPS = 2.5  # a step without IMU reading takes the last one up to this age [steps]
 
 
@@ -153,9 +157,18 @@ class Window:
     def _rows(self, times_ns: Times, before: Array, odometry: Array) -> Array:
         """Return rows (..., F) from the odometry a step before and at their stamps (..., 5)."""
         moved = se2.log(se2.between(before[..., :3], odometry[..., :3]))
+        none = np.zeros((*times_ns.shape, 1))
         return np.concatenate([
             odometry[..., 3:], moved * (1e9 / self.config.step_ns), self._imu_at(times_ns),
-            self.commands_at(times_ns), np.ones((*times_ns.shape, 1))], axis=-1)
+            self.commands_at(times_ns), none + 1.0, none, none,
+            self._measured(times_ns)[..., None]], axis=-1)
+
+    def _measured(self, times_ns: Times) -> NDArray[np.bool_]:
+        """Return whether an odometry message has each of these stamps [ns] (...), nearly."""
+        times = self.odometry.times
+        after = np.clip(np.searchsorted(times, times_ns), 1, len(times) - 1)
+        apart = np.minimum(np.abs(times[after] - times_ns), np.abs(times[after - 1] - times_ns))
+        return np.asarray(apart <= _NEAR * self.config.step_ns)
 
     def _unbroken_since(self, anchors_ns: Times) -> Times:
         """Return for each anchor (n,) the stamp [ns] after the last gap before it."""

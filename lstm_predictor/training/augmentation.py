@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 # What changes sign when left and right are exchanged: in a row, a command, a pose.
-_MIRROR_ROW = torch.tensor([
+MIRROR_ROW = torch.tensor([
     -1.0 if 'yaw' in name or 'side' in name else 1.0 for name, _ in FEATURES])
 _MIRROR_COMMAND = torch.tensor([1.0, -1.0, 1.0])
 _MIRROR_POSE = torch.tensor([1.0, -1.0, -1.0])
@@ -39,7 +39,7 @@ def augment(window: Tensor, commands: Tensor, future: Tensor, memory: Tensor,
     n, horizon = commands.shape[:2]
     rows = window.shape[1]
     mirror = (torch.rand(n, generator=random) < 0.5)[:, None, None]
-    window = torch.where(mirror, window * _MIRROR_ROW, window)
+    window = torch.where(mirror, window * MIRROR_ROW, window)
     commands = torch.where(mirror, commands * _MIRROR_COMMAND, commands)
     future = torch.where(mirror, future * _MIRROR_POSE, future)
     begin = torch.randint(0, rows - shortest + 1, (n,), generator=random)

@@ -109,3 +109,24 @@ def test_a_reading_from_before_what_is_settled_changes_nothing():
     np.testing.assert_array_equal(first.rows, expected[:len(first.rows)])
     assert grid.settle(int(stamps[-1])).rows.shape == (0, expected.shape[1])
     assert len(first.rows) + len(rest.rows) == len(expected)
+
+
+@pytest.mark.parametrize('rate', [5.0, 10.1, 15.0, 20.0, 30.0, 50.0])
+def test_a_measured_row_does_not_change_with_what_comes_later(rate):
+    """Between two messages a row is interpolated, and knows of the later one."""
+    stamps = SECOND + np.round(np.arange(round(8 * rate)) / rate * SECOND).astype(np.int64)
+    readings = readings_of(stamps)
+    whole = settled_at_once(readings, int(stamps[-1]))
+    turned = [reading._replace(x=reading.x + 1.0) if isinstance(reading, Odometry)
+              and reading.stamp_ns > stamps[len(stamps) // 2] else reading for reading in readings]
+    other = settled_at_once(turned, int(stamps[-1]))
+    before = whole.stamps_ns <= stamps[len(stamps) // 2]
+    measured = whole.rows[:, FEATURE['measured']] > 0.5
+    for i in np.flatnonzero(measured & before):
+        np.testing.assert_array_equal(whole.rows[i], other.rows[i])
+    assert np.isin(whole.stamps_ns, stamps)[measured].all()
+    assert measured.mean() > 0.2
+    after = int(np.flatnonzero(~before)[0])
+    if whole.stamps_ns[after] < stamps[len(stamps) // 2 + 1]:  # interpolated across the change
+        assert not measured[after]
+        assert np.abs(whole.rows[after] - other.rows[after]).max() > 0.1
