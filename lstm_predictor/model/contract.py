@@ -6,10 +6,9 @@ import math
 import re
 from typing import Any
 
-from lstm_predictor.model.window import FEATURES, WindowConfig
+from lstm_predictor.model.window import FEATURES, WINDOW_FEATURES, WindowConfig
 
 SCHEMA = 3
-_FIRST = 13  # features of files from before the sideways velocities
 _COUNTS = ('window', 'shortest', 'horizon')
 _NUMBERS = ('rate', 'max_gap', 'command_memory', 'max_speed', 'max_yaw_rate')
 _TEXTS = ('robots', 'data_sha256', 'commit', 'licence')
@@ -89,7 +88,7 @@ def _check(contract: Contract) -> None:
                          f'{contract.data_sha256[:80]!r}')
     expected = [list(feature) for feature in FEATURES]
     # Features are only ever added at the end: an older file reads the first ones.
-    if contract.features not in (expected[:_FIRST], expected):
+    if contract.features not in (expected[:WINDOW_FEATURES], expected):
         raise ValueError(f'it has features {contract.features}, this version makes {expected}')
 
 

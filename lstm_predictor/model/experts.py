@@ -11,7 +11,9 @@ What was learned of a robot is a value that `step` does not change but replaces.
 from typing import NamedTuple
 
 from lstm_predictor.model import segments
-from lstm_predictor.model.response_bank import DELAYS, kernel, LAGS
+from lstm_predictor.model.linear_prior import hold_last_known
+from lstm_predictor.model.response_bank import (
+    DELAYS, FADES, judge, KEEPS, kernel, LAGS, MIN_WEIGHT, TAPS)
 from lstm_predictor.model.window import FEATURE, SLOWEST
 
 import torch
@@ -28,13 +30,9 @@ COMMANDS = [FEATURE[name] for name in ('command_speed', 'command_side_speed', 'c
 _LINEAR = [FEATURE[name] for name in (
     'speed', 'side_speed', 'pose_speed', 'command_speed', 'command_side_speed')]
 _ANGULAR = [FEATURE[name] for name in ('yaw_rate', 'pose_yaw_rate', 'command_yaw_rate')]
-_TAPS = 50  # rows for which a command has an effect
 _TRUST = 100.0  # weight of the fit, in rows
 _FORGET = 0.998  # per update
 _MAX_TRACE_GROWTH = 3.0  # of the weights' covariance, at which forgetting stops [-]
-_FADES = 3.0  # time after which a row counts for 37 % in the bank's fast evidence [s]
-_KEEPS = 300.0  # informative rows after which its slow evidence has faded
-_MIN_WEIGHT = 0.03  # of a row in which all hypotheses are alike
 _MEMORIES = (3.0, 30.0)  # time after which an error counts for 37 % [s]
 _LARGEST_ERROR = 4.0  # that is counted, in units of the robot's largest velocity times the time
 
@@ -74,8 +72,8 @@ class Experts(nn.Module):
         super().__init__()
         count, horizon = len(segments.ENDS), segments.HORIZON
         self.step_s = step
-        self.rows, self.taps, self.horizon = ROWS, _TAPS, horizon
-        self.forget, self.fades, self.keeps, self.least = _FORGET, _FADES, _KEEPS, _MIN_WEIGHT
+        self.rows, self.taps, self.horizon = ROWS, TAPS, horizon
+        self.forget, self.fades, self.keeps, self.least = _FORGET, FADES, KEEPS, MIN_WEIGHT
         self.largest = _LARGEST_ERROR
         self.valid, self.heard = FEATURE['odometry_valid'], FEATURE['command_valid']
         self.measured = FEATURE['measured']
@@ -104,12 +102,11 @@ class Experts(nn.Module):
         causal[width:] = causal[width:].triu()
         self.register_buffer('causal', causal)
         pairs = [(delay, lag) for delay in DELAYS for lag in LAGS]
-        self.shape = len(DELAYS), len(LAGS)
         self.register_buffer('delays', torch.tensor(DELAYS))
         self.register_buffer('lags', torch.tensor(LAGS))
         self.register_buffer('kernels', torch.stack(
             [kernel(delay, lag, step) for delay, lag in pairs], dim=1))  # (taps, M)
-        self.likely = nn.Parameter(torch.zeros(self.shape))  # before any evidence, log
+        self.likely = nn.Parameter(torch.zeros(len(DELAYS), len(LAGS)))  # before any evidence, log
         self.usual = nn.Parameter(torch.tensor([0.7, 0.7, 0.3]))  # gain before any evidence [-]
         self.firm = nn.Parameter(torch.tensor([-2.1, -2.1, -2.7]))  # of it, log
         self.noise = nn.Parameter(torch.tensor([-3.7, -3.7, -4.3]))  # scaled, log
@@ -147,14 +144,14 @@ class Experts(nn.Module):
         angular = ring[:, :, self.angular].abs().amax(dim=(1, 2))
         return torch.maximum(torch.stack([linear, linear, angular], dim=1), self.slowest)
 
-    def step(self, state: Learned, ring: Tensor) -> tuple[Learned, Tensor, Tensor]:
+    def step(self, state: Learned, ring: Tensor, scale: Tensor
+             ) -> tuple[Learned, Tensor, Tensor]:
         """
-        Return what is known after one more row, the newest of the ring (B, R, F).
+        Return what is known after one more row, the newest of the ring (B, R, F), of a `scale`.
 
         Also the errors (B, E, 3, S) of the paths that end at this row, 0 where there were none,
         and what the response leaves of its twist (B, 1, 3).
         """
-        scale = self.scale(ring)
         # Errors of what was predicted for now.
         measured = ring[:, -self.horizon:][:, :, self.poses].transpose(1, 2)  # (B, 3, H)
         actual = measured @ self.summed.t()  # (B, 3, S)
@@ -245,15 +242,8 @@ class Experts(nn.Module):
         slow = state.slow * (most / (most + state.slow[..., 3:]))
         sums = state.fast + slow
         xx, xy, yy, count = sums[..., 0], sums[..., 1], sums[..., 2], sums[..., 3]
-        firm, usual = self.firm.exp().unsqueeze(1), self.usual.unsqueeze(1)
-        gain = (xy + firm * usual) / (xx + firm)
-        squares = (yy - 2.0 * gain * xy + gain * gain * xx).clamp_min(0.0) \
-            + firm * (gain - usual).square()
-        left = torch.log(squares / (count + 1.0) + (2.0 * self.noise).exp().unsqueeze(1))
-        evidence = -self.sharp.exp().unsqueeze(1) * count * left
-        evidence = evidence.unflatten(2, self.shape) + self.likely  # (B, 3, D, L)
-        delay = torch.softmax(evidence.logsumexp(dim=3).sum(dim=1), dim=1)  # (B, D)
-        share = torch.softmax(evidence, dim=3) * delay.unsqueeze(1).unsqueeze(3)
+        delay, share, gain, left = judge(
+            xx, xy, yy, count, self.usual, self.firm, self.noise, self.sharp, self.likely)
         weights = share.flatten(2) * gain
         return Estimate(
             weights @ self.kernels.t(), delay @ self.delays, share.sum(dim=2) @ self.lags,
@@ -314,7 +304,7 @@ class Experts(nn.Module):
         fitted = (past.unsqueeze(2) @ self.open).squeeze(2)
         asked = last.expand(-1, self.horizon, -1)
         if commands.shape[1] > 0:
-            asked = hold_last_given(commands, last)
+            asked = hold_last_known(commands, last[:, 0])
             added = (self.average @ (asked - last)).transpose(1, 2).double()  # (K, 3, S)
             whole = torch.cat([past.expand(added.shape[0], -1, -1), added], dim=2).unsqueeze(2)
             known = (commands[:, :1, 3:] > 0.5) & ~blind
@@ -337,15 +327,6 @@ class Experts(nn.Module):
 def actual_path(measured: Tensor, average: Tensor, duration: Tensor) -> Tensor:
     """Return the path (B, 3, S) of the twists (B, 3, H) that came."""
     return ((measured @ average.t()) * duration).cumsum(dim=2)
-
-
-def hold_last_given(commands: Tensor, last: Tensor) -> Tensor:
-    """Return the commands (K, H, 3) in force, the last given one held; `last` (B, 1, 3) before."""
-    given = commands[:, :, 3] > 0.5
-    steps = torch.arange(1, commands.shape[1] + 1, device=commands.device)
-    newest = torch.cummax(given * steps, dim=1)[0]  # 0: the one in force now
-    plan = torch.cat([last.expand(commands.shape[0], -1, -1), commands[:, :, :3]], dim=1)
-    return plan.gather(1, newest.unsqueeze(2).expand(-1, -1, 3))
 
 
 def updated(weights: Tensor, inverse: Tensor, regressors: Tensor, target: Tensor, usable: Tensor,

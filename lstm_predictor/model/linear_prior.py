@@ -77,9 +77,15 @@ class Arx(nn.Module):
 
 
 def hold_last_known(commands: Tensor, last: Tensor) -> Tensor:
-    """Return the commands at each future step, the last known one held, (B, H, 2)."""
-    known = commands[:, :, 2] > 0.5
+    """
+    Return the commands in force at each future step, the last known one held, (K, H, A).
+
+    `commands` (K, H, A + 1) of A axes end with 1 where they are known; `last` (K or 1, A) is the
+    command in force before them.
+    """
+    known = commands[:, :, -1] > 0.5
     steps = torch.arange(1, commands.shape[1] + 1, device=commands.device)
     newest = torch.cummax(known * steps, dim=1)[0]  # 0: the one in force now
-    plan = torch.cat([last.unsqueeze(1), commands[:, :, :2]], dim=1)
-    return torch.gather(plan, 1, newest.unsqueeze(2).expand(-1, -1, 2))
+    before = last.unsqueeze(1).expand(commands.shape[0], -1, -1)
+    plan = torch.cat([before, commands[:, :, :-1]], dim=1)
+    return torch.gather(plan, 1, newest.unsqueeze(2).expand(-1, -1, last.shape[1]))

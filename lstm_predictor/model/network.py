@@ -13,7 +13,7 @@ Every window is divided by its own largest speeds, so that one set of weights se
 
 from lstm_predictor.model.linear_prior import Arx, hold_last_known
 from lstm_predictor.model.response_bank import ResponseBank, ResponseEstimate
-from lstm_predictor.model.window import FEATURE, SLOWEST, VELOCITIES
+from lstm_predictor.model.window import FEATURE, SLOWEST, VELOCITIES, WINDOW_FEATURES
 
 import torch
 from torch import nn, Tensor
@@ -28,7 +28,6 @@ _SPEEDS, _YAW_RATES = ([pair[axis] for pair in VELOCITIES] for axis in range(2))
 _COMMANDS = [FEATURE[name] for name in ('command_speed', 'command_yaw_rate')]
 _CHOLESKY = 6  # numbers in a lower triangle of 3 x 3
 _PLAN = 17  # numbers that the decoder reads per step
-_READ = 13  # first features of a row, which the encoder reads
 _BACK = (1, 10, 20)  # steps ahead for which the prior is tried out inside the window
 
 
@@ -58,12 +57,12 @@ class MotionModel(nn.Module):
         self.prior = Arx(horizon=horizon) if prior is None else prior
         self.response = ResponseBank(step)
         self.encoder = CELLS[cell](
-            fold * (_READ + 2 * len(_BACK) + 2), hidden, batch_first=True)
+            fold * (WINDOW_FEATURES + 2 * len(_BACK) + 2), hidden, batch_first=True)
         self.decoder = CELLS[cell](_PLAN, hidden, batch_first=True)
         self.head = nn.Linear(hidden, 4 + _CHOLESKY)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
-        self.read = _READ
+        self.read = WINDOW_FEATURES
         self.valid = FEATURE['odometry_valid']
         self.register_buffer('slowest', torch.tensor(slowest))
         self.register_buffer('linear', torch.tensor(_LINEAR))

@@ -29,12 +29,12 @@ _TWISTS = [FEATURE['pose_speed'], FEATURE['pose_yaw_rate']]
 _COMMANDS = [FEATURE['command_speed'], FEATURE['command_yaw_rate']]
 _VALID = FEATURE['odometry_valid']
 _HEARD = FEATURE['command_valid']
-_TAPS = 50  # rows for which a command has an effect
+TAPS = 50  # rows for which a command has an effect
 _FINE = 20  # substeps of the integration of the responses
-_FADES = 3.0  # time after which a row of the window counts for 37 % [s]
-_KEEPS = 300.0  # informative rows after which evidence has faded
+FADES = 3.0  # time after which a row of the window counts for 37 % [s]
+KEEPS = 300.0  # informative rows after which evidence has faded
 MAX_NEW_ROWS = 20  # rows that can be learned from at once
-_MIN_WEIGHT = 0.03  # of a row in which all hypotheses are alike
+MIN_WEIGHT = 0.03  # of a row in which all hypotheses are alike
 
 
 class ResponseEstimate(NamedTuple):
@@ -61,7 +61,7 @@ class ResponseBank(nn.Module):
         self.register_buffer('commanded', torch.tensor(_COMMANDS))
         self.valid = _VALID
         self.heard = _HEARD
-        self.fades, self.keeps, self.least, self.newest = _FADES, _KEEPS, _MIN_WEIGHT, MAX_NEW_ROWS
+        self.fades, self.keeps, self.least, self.newest = FADES, KEEPS, MIN_WEIGHT, MAX_NEW_ROWS
         self.register_buffer('delays', torch.tensor(DELAYS))
         self.register_buffer('lags', torch.tensor(LAGS))
         # The mean twist of a step as a sum over the commands before it, newest first.
@@ -131,16 +131,8 @@ class ResponseBank(nn.Module):
         xy = (past @ weighed).squeeze(3) + remembered[..., 1]
         yy = (measured.unsqueeze(2) @ weighed).squeeze(3) + remembered[..., 2]
         count = count + remembered[..., 3]
-        firm, usual = self.firm.exp().unsqueeze(1), self.usual.unsqueeze(1)
-        gain = (xy + firm * usual) / (xx + firm)
-        squares = (yy - 2.0 * gain * xy + gain * gain * xx).clamp_min(0.0) \
-            + firm * (gain - usual).square()
-        left = torch.log(squares / (count + 1.0) + (2.0 * self.noise).exp().unsqueeze(1))
-        evidence = -self.sharp.exp().unsqueeze(1) * count * left
-        evidence = evidence.reshape(evidence.shape[0], 2, self.shape[0], self.shape[1])
-        evidence = evidence + self.likely
-        delay = torch.softmax(evidence.logsumexp(dim=3).sum(dim=1), dim=1)  # (B, D)
-        share = torch.softmax(evidence, dim=3) * delay.unsqueeze(1).unsqueeze(3)
+        _, share, gain, left = judge(
+            xx, xy, yy, count, self.usual, self.firm, self.noise, self.sharp, self.likely)
         return share.flatten(2), gain, left
 
     def learn(self, window: Tensor, scale: Tensor, rows: Tensor, memory: Tensor) -> Tensor:
@@ -186,14 +178,37 @@ class ResponseBank(nn.Module):
         return most / (most + memory[..., 3:])
 
 
+def judge(xx: Tensor, xy: Tensor, yy: Tensor, count: Tensor, usual: Tensor, firm: Tensor,
+          noise: Tensor, sharp: Tensor, likely: Tensor
+          ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """
+    Return what sums over rows (B, A, M) say of D delays with L lags each, M = D L, of A axes.
+
+    Probability of each delay (B, D), common to the axes, and of each delay with a lag
+    (B, A, D, L); gains and log mean square residuals (B, A, M). `usual`, `firm`, `noise` and
+    `sharp` (A,), and `likely` (D, L), are those of the bank.
+    """
+    trust, gain_before = firm.exp().unsqueeze(1), usual.unsqueeze(1)
+    gain = (xy + trust * gain_before) / (xx + trust)
+    squares = (yy - 2.0 * gain * xy + gain * gain * xx).clamp_min(0.0) \
+        + trust * (gain - gain_before).square()
+    left = torch.log(squares / (count + 1.0) + (2.0 * noise).exp().unsqueeze(1))
+    evidence = -sharp.exp().unsqueeze(1) * count * left
+    evidence = evidence.reshape(
+        evidence.shape[0], evidence.shape[1], likely.shape[0], likely.shape[1]) + likely
+    delay = torch.softmax(evidence.logsumexp(dim=3).sum(dim=1), dim=1)
+    share = torch.softmax(evidence, dim=3) * delay.unsqueeze(1).unsqueeze(3)
+    return delay, share, gain, left
+
+
 def kernel(delay: float, lag: float, step: float) -> Tensor:
     """
     Return the impulse response of a step's mean twist to commands, newest first (taps,).
 
     Commands are held from one step to the next; the sum is 1.
     """
-    time = (torch.arange(_TAPS * _FINE, dtype=torch.float64) + 0.5) * step / _FINE - delay
+    time = (torch.arange(TAPS * _FINE, dtype=torch.float64) + 0.5) * step / _FINE - delay
     reached = torch.where(time > 0.0, 1.0 - torch.exp(-time / lag), torch.zeros_like(time))
-    by_step = reached.reshape(_TAPS, _FINE).mean(dim=1)
+    by_step = reached.reshape(TAPS, _FINE).mean(dim=1)
     by_step[-1] = 1.0
     return torch.diff(by_step, prepend=torch.zeros(1, dtype=torch.float64)).float()

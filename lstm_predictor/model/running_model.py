@@ -74,8 +74,7 @@ class Recurrent(nn.Module):
 class RunningModel(nn.Module):
     """Model of a robot's motion; see `blank`, `step`, `predict` and `forward`."""
 
-    def __init__(self, hidden: int = 96, step: float = 0.05, cell: str = 'lstm', window: int = 80
-                 ) -> None:
+    def __init__(self, hidden: int = 96, step: float = 0.05, cell: str = 'lstm') -> None:
         """Build an untrained model; raise ValueError for a cell that does not exist."""
         super().__init__()
         if cell not in CELLS:
@@ -83,7 +82,6 @@ class RunningModel(nn.Module):
         count, experts = len(segments.ENDS), len(NAMES)
         self.step_s = step
         self.horizon = segments.HORIZON
-        self.window = window
         self.smallest = _SMALLEST
         self.recent, self.ring, self.largest = RECENT, RING, _LARGEST_CORRECTION
         self.features = len(FEATURES)
@@ -148,8 +146,8 @@ class RunningModel(nn.Module):
         """
         there = row[:, self.valid].reshape(-1, 1, 1) > 0.5
         ring = torch.cat([state.ring[:, 1:], row.unsqueeze(1)], dim=1) * there
-        learned, missed, residual = self.experts.step(state.learned, ring)
         scale = self.experts.scale(ring)
+        learned, missed, residual = self.experts.step(state.learned, ring, scale)
         seen = self.inputs(row.unsqueeze(1), scale.unsqueeze(1),
                            missed[:, 0][:, :, self.innovations].unsqueeze(1),
                            self.usual(state.learned, scale).unsqueeze(1), residual)

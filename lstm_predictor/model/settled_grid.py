@@ -10,12 +10,10 @@ zeros, after which the rows begin anew.
 
 from typing import NamedTuple
 
-from lstm_predictor.model.window import FEATURES, Times, Window
+from lstm_predictor.model.window import FEATURES, NEAR, Times, Window
 
 import numpy as np
 from numpy.typing import NDArray
-
-_NEAR = 0.1  # of a step
 
 
 class SettledRows(NamedTuple):
@@ -31,7 +29,7 @@ class SettledGrid:
     def __init__(self, window: Window) -> None:
         """Start before the first reading."""
         self._window = window
-        self._near_ns = round(_NEAR * window.config.step_ns)
+        self._near_ns = round(NEAR * window.config.step_ns)
         self.reset()
 
     def reset(self) -> None:

@@ -39,6 +39,7 @@ FEATURES: tuple[tuple[str, str], ...] = (
     ('command_side_speed', 'm/s'),
     ('measured', '1'),  # 1 in rows at the stamp of an odometry message, 0 between messages
 )
+WINDOW_FEATURES = 13  # the first ones, which models of a sliding window read
 FEATURE = {name: index for index, (name, _) in enumerate(FEATURES)}
 
 # Columns of [speed, yaw rate] as odometry, poses and commands have them.
@@ -49,7 +50,7 @@ SLOWEST = (0.05, 0.2)  # [m/s], [rad/s] below which there is only noise
 
 # No wheeled robot turns like this; TurtleBot3's driver says so for one message when its yaw wraps.
 _IMPLAUSIBLE_YAW_RATE = 20.0  # [rad/s]
-_NEAR = 0.1  # distance to the stamp of a message that is none [steps]
+NEAR = 0.1  # distance to the stamp of a message that is none [steps]
 _IMU_HOLD_STEPS = 2.5  # a step without IMU reading takes the last one up to this age [steps]
 
 
@@ -168,7 +169,7 @@ class Window:
         times = self.odometry.times
         after = np.clip(np.searchsorted(times, times_ns), 1, len(times) - 1)
         apart = np.minimum(np.abs(times[after] - times_ns), np.abs(times[after - 1] - times_ns))
-        return np.asarray(apart <= _NEAR * self.config.step_ns)
+        return np.asarray(apart <= NEAR * self.config.step_ns)
 
     def _unbroken_since(self, anchors_ns: Times) -> Times:
         """Return for each anchor (n,) the stamp [ns] after the last gap before it."""

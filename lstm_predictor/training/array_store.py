@@ -1,21 +1,19 @@
 """Training examples as memory-mapped .npy files: more of them than fit into memory."""
 
 from collections.abc import Iterable
-from contextlib import ExitStack
 from dataclasses import asdict, fields
 import hashlib
 import json
 from pathlib import Path
-import shutil
-import tempfile
-from typing import Any, BinaryIO
+from typing import Any
 
 import lstm_predictor
 from lstm_predictor.model.window import WindowConfig
+from lstm_predictor.training.array_files import (
+    append, completed, file_of, opened, write_header)
 from lstm_predictor.training.dataset import empty, Examples
 
 import numpy as np
-from numpy.typing import NDArray
 
 # The code that the numbers of an example depend on, beside the configuration.
 _SOURCES = ('common/*.py', 'sensor_checks/*.py', 'recordings/*.py', 'simulation/*',
@@ -40,45 +38,23 @@ def key(what: Any) -> str:
 
 def write(folder: Path, parts: Iterable[Examples], config: WindowConfig, horizon: int) -> None:
     """Write examples part by part; the folder appears once all of them are written."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f'{folder.name}.', dir=folder.parent))
     none = empty(config.length, horizon)
     count = 0
-    try:
-        with ExitStack() as opened:
-            files = {name: opened.enter_context(open(_file(partial, name), 'wb'))
-                     for name in _NAMES}
+    with completed(folder) as partial, opened(partial, _NAMES) as files:
+        for name, file in files.items():
+            write_header(file, getattr(none, name), 0)
+        for part in parts:
             for name, file in files.items():
-                _write_header(file, getattr(none, name), 0)
-            for part in parts:
-                for name, file in files.items():
-                    file.write(np.ascontiguousarray(getattr(part, name)).tobytes())
-                count += len(part)
-            for name, file in files.items():
-                file.seek(0)
-                _write_header(file, getattr(none, name), count)
-        if folder.exists():
-            shutil.rmtree(folder)
-        partial.rename(folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+                append(file, getattr(part, name))
+            count += len(part)
+        for name, file in files.items():
+            file.seek(0)
+            write_header(file, getattr(none, name), count)
 
 
 def read(folder: Path) -> Examples | None:
     """Return the examples in a folder, mapped and not loaded, or None where there are none."""
     try:
-        return Examples(*(np.load(_file(folder, name), mmap_mode='r') for name in _NAMES))
+        return Examples(*(np.load(file_of(folder, name), mmap_mode='r') for name in _NAMES))
     except FileNotFoundError:
         return None
-
-
-def _file(folder: Path, name: str) -> Path:
-    return folder / f'{name}.npy'
-
-
-def _write_header(file: BinaryIO, like: NDArray[Any], count: int) -> None:
-    """Write the .npy header of `count` rows; NumPy leaves room in it for any count."""
-    np.lib.format.write_array_header_1_0(file, {
-        'descr': np.lib.format.dtype_to_descr(like.dtype), 'fortran_order': False,
-        'shape': (count, *like.shape[1:])})

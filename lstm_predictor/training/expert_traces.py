@@ -7,7 +7,7 @@ from lstm_predictor.common import se2
 from lstm_predictor.model import segments
 from lstm_predictor.model.experts import COMMANDS, Experts, Learned, RECENT, RING
 from lstm_predictor.model.running_model import INNOVATIONS, robot_numbers
-from lstm_predictor.training.sequences import recent_rows, Sequence, unbroken
+from lstm_predictor.training.sequences import measured, recent_rows, Sequence, unbroken
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +56,7 @@ def _traces(experts: Experts, sequences: list[Sequence]) -> Iterator[Trace]:
     # Of each few rows the first at the stamp of a message, or the first.
     on_stamp = np.zeros((count, -(-longest // STRIDE) * STRIDE), dtype=bool)
     for i, sequence in enumerate(sequences):
-        on_stamp[i, :len(sequence.rows)] = sequence.anchors & (since[i, :len(sequence.rows)] > 0)
+        on_stamp[i, :len(sequence.rows)] = measured(sequence)
     offsets = on_stamp.reshape(count, -1, STRIDE).argmax(axis=2)
     scale = torch.zeros(count, longest, 3)
     missed = torch.zeros(count, longest, 3, len(INNOVATIONS))
@@ -66,9 +66,9 @@ def _traces(experts: Experts, sequences: list[Sequence]) -> Iterator[Trace]:
     for row in range(-RECENT, longest):
         if row >= 0:
             ring = rows[:, row + 1:row + 1 + RING] * recent_rows(since[:, row]).unsqueeze(2)
-            learned, errors, left = experts.step(learned, ring)
-            residual[:, row] = left[:, 0]
             scale[:, row] = experts.scale(ring)
+            learned, errors, left = experts.step(learned, ring, scale[:, row])
+            residual[:, row] = left[:, 0]
             missed[:, row] = errors[:, 0][:, :, list(INNOVATIONS)]
         first = row + RECENT  # of the rows of which one is an anchor
         if first % STRIDE == 0 and first < longest:
@@ -89,7 +89,7 @@ def _traces(experts: Experts, sequences: list[Sequence]) -> Iterator[Trace]:
             sequence.name, sequence.rows[there], scale[i, :length].numpy()[there],
             missed[i, :length].numpy()[there], residual[i, :length].numpy()[there],
             (np.cumsum(there) - 1)[at].astype(np.int32),
-            sequence.anchors[at] & (at + horizon < length) & whole,
+            measured(sequence)[at] & (at + horizon < length) & whole,
             *(part[i].numpy()[kept_at] for part in (paths, variances, robot, changes)),
             future.astype(np.float32))
 

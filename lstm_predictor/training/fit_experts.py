@@ -7,7 +7,7 @@ from typing import NamedTuple
 from lstm_predictor.model import segments
 from lstm_predictor.model.experts import COMMANDS, Experts, POSES, RING
 from lstm_predictor.model.window import FEATURE, SLOWEST
-from lstm_predictor.training.sequences import recent_rows, Sequence, unbroken
+from lstm_predictor.training.sequences import measured, recent_rows, Sequence, unbroken
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,9 +93,8 @@ def regressions(experts: Experts, sequence: Sequence, stride: int = 1) -> Iterat
     padded = torch.cat([rows.new_zeros(RING - 1, rows.shape[1]), rows])
     windows = padded.unfold(0, RING, 1)  # (T, F, R), the newest row of each last
     since = unbroken(sequence)
-    measured = sequence.rows[:len(rows) - horizon, FEATURE['measured']] > 0.5
-    usable = np.flatnonzero(
-        (since[horizon:] >= experts.rows + horizon) & measured)[::stride]
+    usable = np.flatnonzero((since[horizon:] >= experts.rows + horizon)
+                            & measured(sequence)[:len(rows) - horizon])[::stride]
     for first in range(0, len(usable), _CHUNK):
         newest = torch.from_numpy(usable[first:first + _CHUNK])
         ring = windows[newest].transpose(1, 2) * recent_rows(since[newest]).unsqueeze(2)

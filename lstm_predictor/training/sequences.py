@@ -21,7 +21,6 @@ class Sequence(NamedTuple):
     name: str
     rows: NDArray[np.float32]  # (T, F)
     poses: NDArray[np.float64]  # of the odometry at each row (T, 3)
-    anchors: NDArray[np.bool_]  # whether the row is at the stamp of an odometry message (T,)
 
 
 def sequence_of(track: Track, config: WindowConfig) -> Sequence:
@@ -30,7 +29,12 @@ def sequence_of(track: Track, config: WindowConfig) -> Sequence:
     times = window.odometry.times
     stamps, rows = SettledGrid(window).settle(int(times[-1]) if len(times) else 0)
     poses = window.poses(stamps) if len(stamps) else np.zeros((0, 3))
-    return Sequence(track.name, rows.astype(np.float32), poses, np.isin(stamps, times))
+    return Sequence(track.name, rows.astype(np.float32), poses)
+
+
+def measured(sequence: Sequence) -> NDArray[np.bool_]:
+    """Return whether each row is at the stamp of an odometry message (T,)."""
+    return np.asarray(sequence.rows[:, FEATURE['measured']] > 0.5)
 
 
 def unbroken(sequence: Sequence) -> NDArray[np.int64]:
